@@ -1,0 +1,132 @@
+from google.protobuf import struct_pb2 as _struct_pb2
+from likeness.v1 import embedder_pb2 as _embedder_pb2
+from likeness.v1 import image_search_pb2 as _image_search_pb2
+from likeness.v1 import types_pb2 as _types_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ImageVersion(_message.Message):
+    __slots__ = ("image_id", "content_sha256", "uri", "attributes")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    content_sha256: str
+    uri: str
+    attributes: _struct_pb2.Struct
+    def __init__(self, image_id: _Optional[str] = ..., content_sha256: _Optional[str] = ..., uri: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class CheckImagesRequest(_message.Message):
+    __slots__ = ("collection", "images")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    images: _containers.RepeatedCompositeFieldContainer[ImageVersion]
+    def __init__(self, collection: _Optional[str] = ..., images: _Optional[_Iterable[_Union[ImageVersion, _Mapping]]] = ...) -> None: ...
+
+class CheckImagesResponse(_message.Message):
+    __slots__ = ("collection", "unchanged")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    collection: _image_search_pb2.Collection
+    unchanged: _containers.RepeatedScalarFieldContainer[bool]
+    def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., unchanged: _Optional[_Iterable[bool]] = ...) -> None: ...
+
+class ImageVectors(_message.Message):
+    __slots__ = ("version", "width_px", "height_px", "embeddings")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    version: ImageVersion
+    width_px: int
+    height_px: int
+    embeddings: _containers.RepeatedCompositeFieldContainer[_embedder_pb2.Embedding]
+    def __init__(self, version: _Optional[_Union[ImageVersion, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., embeddings: _Optional[_Iterable[_Union[_embedder_pb2.Embedding, _Mapping]]] = ...) -> None: ...
+
+class UpsertImagesRequest(_message.Message):
+    __slots__ = ("collection", "images")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    images: _containers.RepeatedCompositeFieldContainer[ImageVectors]
+    def __init__(self, collection: _Optional[str] = ..., images: _Optional[_Iterable[_Union[ImageVectors, _Mapping]]] = ...) -> None: ...
+
+class UpsertImagesResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_image_search_pb2.IndexResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[_image_search_pb2.IndexResult, _Mapping]]] = ...) -> None: ...
+
+class QueryVectors(_message.Message):
+    __slots__ = ("embeddings", "content_sha256")
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    embeddings: _containers.RepeatedCompositeFieldContainer[_embedder_pb2.Embedding]
+    content_sha256: str
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[_embedder_pb2.Embedding, _Mapping]]] = ..., content_sha256: _Optional[str] = ...) -> None: ...
+
+class SearchRequest(_message.Message):
+    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter", "max_distance", "exclude_self", "fusion", "include_attributes", "require_all_models")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDE_SELF_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    REQUIRE_ALL_MODELS_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    vectors: QueryVectors
+    image_id: str
+    models: _containers.RepeatedScalarFieldContainer[str]
+    top_k: int
+    filter: _types_pb2.Filter
+    max_distance: float
+    exclude_self: bool
+    fusion: _types_pb2.Fusion
+    include_attributes: bool
+    require_all_models: bool
+    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., max_distance: _Optional[float] = ..., exclude_self: bool = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ..., include_attributes: bool = ..., require_all_models: bool = ...) -> None: ...
+
+class SearchResponse(_message.Message):
+    __slots__ = ("hits", "per_model", "model_errors")
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    PER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    hits: _containers.RepeatedCompositeFieldContainer[_types_pb2.Hit]
+    per_model: _containers.RepeatedCompositeFieldContainer[_types_pb2.ModelHits]
+    model_errors: _containers.RepeatedCompositeFieldContainer[_types_pb2.ModelError]
+    def __init__(self, hits: _Optional[_Iterable[_Union[_types_pb2.Hit, _Mapping]]] = ..., per_model: _Optional[_Iterable[_Union[_types_pb2.ModelHits, _Mapping]]] = ..., model_errors: _Optional[_Iterable[_Union[_types_pb2.ModelError, _Mapping]]] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    vectors: QueryVectors
+    image_id: str
+    models: _containers.RepeatedScalarFieldContainer[str]
+    top_k: int
+    filter: _types_pb2.Filter
+    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+
+class CompareResponse(_message.Message):
+    __slots__ = ("per_model", "agreements")
+    PER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    per_model: _containers.RepeatedCompositeFieldContainer[_types_pb2.ModelHits]
+    agreements: _containers.RepeatedCompositeFieldContainer[_image_search_pb2.PairAgreement]
+    def __init__(self, per_model: _Optional[_Iterable[_Union[_types_pb2.ModelHits, _Mapping]]] = ..., agreements: _Optional[_Iterable[_Union[_image_search_pb2.PairAgreement, _Mapping]]] = ...) -> None: ...

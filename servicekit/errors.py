@@ -1,0 +1,144 @@
+"""What can go wrong, in words that know nothing of gRPC.
+
+    ServiceError
+    ├── InvalidArgument     ├── InvalidField
+    ├── NotFound
+    ├── AlreadyExists
+    ├── PermissionDenied
+    ├── FailedPrecondition
+    ├── Aborted
+    ├── Unimplemented
+    ├── DeadlineExceeded
+    ├── Unavailable         ├── Overloaded  ├── Draining  └── BackendUnavailable
+    └── Internal
+
+A service subclasses a kind and sets `reason`; `servicekit.status` spells kinds as gRPC codes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that broke its rule."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """The thing an error is about."""
+
+    kind: str
+    name: str
+
+
+class ServiceError(Exception):
+    """Base of every error that a caller may see. Its message is written for that caller and names nothing internal."""
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        violations: Sequence[Violation] = (),
+        resource: Resource | None = None,
+        metadata: Mapping[str, str] | None = None,
+        retry_after_seconds: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.violations = tuple(violations)
+        self.resource = resource
+        self.metadata = dict(metadata or {})
+        self.retry_after_seconds = retry_after_seconds
+        self.code_reason = reason or type(self).reason
+
+    def at(self, field: str) -> "ServiceError":
+        """Return the same error, said of `field` (which the raiser did not know) instead of its own fields."""
+        return type(self)(
+            self.message,
+            violations=[Violation(field, self.message)],
+            resource=self.resource,
+            metadata=self.metadata,
+            retry_after_seconds=self.retry_after_seconds,
+            reason=self.code_reason,
+        )
+
+
+class InvalidArgument(ServiceError):
+    """The request is wrong, and would be wrong at any time."""
+
+
+class InvalidField(InvalidArgument):
+    """One field of the request breaks its rule."""
+
+    reason = "INVALID_FIELD"
+
+
+def invalid_field(field: str, description: str) -> InvalidField:
+    """Return the error that `field` breaks the rule that `description` states."""
+    return InvalidField(f"{field}: {description}", violations=[Violation(field, description)])
+
+
+class NotFound(ServiceError):
+    """The thing named is not there."""
+
+
+class AlreadyExists(ServiceError):
+    """The thing to be made is there."""
+
+
+class PermissionDenied(ServiceError):
+    """The caller may not do this."""
+
+
+class FailedPrecondition(ServiceError):
+    """The state of the system forbids this until somebody changes it."""
+
+
+class Aborted(ServiceError):
+    """Another caller got in between; trying again may succeed."""
+
+
+class Unimplemented(ServiceError):
+    """This release does not have it."""
+
+    reason = "UNIMPLEMENTED"
+
+
+class DeadlineExceeded(ServiceError):
+    """The caller's time is over, or too little of it is left."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(ServiceError):
+    """Not now; the very same request may succeed later."""
+
+    reason = "BACKEND_UNAVAILABLE"
+
+
+class Overloaded(Unavailable):
+    """Too much is waiting already."""
+
+    reason = "OVERLOADED"
+
+
+class Draining(Unavailable):
+    """This server is going; another one will answer."""
+
+    reason = "DRAINING"
+
+
+class BackendUnavailable(Unavailable):
+    """A part that this needs does not answer."""
+
+
+class Internal(ServiceError):
+    """A fault of ours."""

@@ -1,0 +1,156 @@
+"""The life of a server: answer probes, build, serve, drain, stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from servicekit.health import Check, Health
+from servicekit.interceptors import CallInterceptor
+from servicekit.settings import ServerSettings
+
+_log = structlog.get_logger()
+Settings = TypeVar("Settings", bound=ServerSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One proto service: its full name, and how it is added to a server."""
+
+    name: str
+    register: Callable[[grpc.aio.Server], None]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a composition root builds: services, what they need, and parts that can be unusable on their own."""
+
+    services: Sequence[Service]
+    checks: Sequence[Check] = ()
+    unusable: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a server listens."""
+
+    service: int
+    health: int
+
+
+async def run(
+    build: Callable[[Settings], AbstractAsyncContextManager[App]],
+    settings: Settings,
+    *,
+    stop: asyncio.Event | None = None,
+    started: Callable[[Ports], None] = lambda _: None,
+) -> None:
+    """Serve what `build` makes until SIGTERM, SIGINT or `stop`; return once every call has ended and all is closed.
+
+    Args:
+        build: Opens everything on entry and closes it, in reverse order, on exit.
+        settings: Read once.
+        stop: Set by whoever embeds the server; signals are not watched then.
+        started: Told the ports once calls are accepted.
+
+    Raises:
+        RuntimeError: a port is taken.
+    """
+    stopping = stop or _on_signals()
+    health = Health(settings.health_interval_seconds)
+    await health.start()
+    async with _health_server(health, settings) as health_port, build(settings) as app:
+        interceptor = CallInterceptor(
+            max_in_flight=settings.max_in_flight, default_deadline_seconds=settings.default_deadline_seconds
+        )
+        server, port = _server(app, health, interceptor, settings)
+        await server.start()
+        async with _watching(health, app):
+            _log.info("serving", port=port, health_port=health_port)
+            started(Ports(port, health_port))
+            await stopping.wait()
+            await _drain(server, health, interceptor, settings)
+
+
+async def _drain(server: grpc.aio.Server, health: Health, calls: CallInterceptor, settings: ServerSettings) -> None:
+    """Stop without losing a call: say so first, go on serving while balancers notice, then let the last calls end."""
+    _log.info("draining", seconds=settings.drain_seconds)
+    await health.drain()
+    await asyncio.sleep(settings.drain_seconds)
+    await server.stop(settings.grace_seconds)
+    # stop() does not wait for what handlers do after their call was cut off (grpc issue 37239).
+    await calls.idle()
+    _log.info("stopped")
+
+
+def _on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
+    return stopping
+
+
+@asynccontextmanager
+async def _watching(health: Health, app: App) -> AsyncIterator[None]:
+    for name in app.unusable:
+        await health.set(name, serving=False)
+    watcher = asyncio.create_task(health.watch([service.name for service in app.services], app.checks))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+@asynccontextmanager
+async def _health_server(health: Health, settings: ServerSettings) -> AsyncIterator[int]:
+    """Health on a port of its own answers even when the service's port is full, or speaks TLS, which probes cannot."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    port = server.add_insecure_port(f"{settings.host}:{settings.health_port}")
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(0)
+
+
+def _server(
+    app: App, health: Health, interceptor: CallInterceptor, settings: ServerSettings
+) -> tuple[grpc.aio.Server, int]:
+    server = grpc.aio.server(
+        interceptors=[interceptor],
+        options=[
+            # A second server on the same port must fail, not take half of the calls.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", settings.max_message_bytes),
+            ("grpc.max_send_message_length", settings.max_message_bytes),
+            # Permits the pings that servicekit.channel sends.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ],
+    )
+    for service in app.services:
+        service.register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    if settings.reflection:
+        _add_reflection(server, [service.name for service in app.services])
+    return server, server.add_insecure_port(f"{settings.host}:{settings.port}")
+
+
+def _add_reflection(server: grpc.aio.Server, names: Sequence[str]) -> None:
+    """Add reflection under both of its names: v1 and v1alpha differ in nothing else."""
+    servicer = reflection.aio.ReflectionServicer([*names, "grpc.health.v1.Health", reflection.SERVICE_NAME])
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        reflection_pb2.ServerReflectionRequest.FromString,
+        reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    for name in ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME):
+        methods = {"ServerReflectionInfo": handler}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))

@@ -1,0 +1,57 @@
+"""Settings that every server has, read from the environment once."""
+
+import os
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServerSettings(BaseSettings):
+    """How a server listens, how much it takes on and how it stops. A service subclasses it with a prefix and ports."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(0, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
+    health_port: int = Field(0, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one.")
+    reflection: bool = Field(True, description="Whether callers may ask the server for its descriptors.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    max_in_flight: int = Field(64, ge=1, description="Calls served at once; more are refused with OVERLOADED.")
+    max_message_bytes: int = Field(
+        32 * 1024 * 1024, ge=1024 * 1024, description="Largest message that is read or sent, in bytes."
+    )
+    default_deadline_seconds: float = Field(
+        10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds."
+    )
+    drain_seconds: float = Field(
+        5.0, ge=0, description="Time between NOT_SERVING and refusing new calls, for balancers to notice, in seconds."
+    )
+    grace_seconds: float = Field(20.0, ge=0, description="Time for calls in flight to end after that, in seconds.")
+    health_interval_seconds: float = Field(
+        1.0, gt=0, description="Time between two looks at the parts this server needs, in seconds."
+    )
+
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def load(kind: type[Settings]) -> Settings:
+    """Return the settings that the environment describes.
+
+    Raises:
+        SystemExit: with every problem, one a line: a value that breaks its rule, or a name with the right prefix that
+            no setting has.
+    """
+    prefix = str(kind.model_config["env_prefix"])
+    names = {f"{prefix}{field}".upper() for field in kind.model_fields}
+    problems = [
+        f"{name}: no such setting" for name in sorted(os.environ) if name.startswith(prefix) and name not in names
+    ]
+    try:
+        settings = kind()
+    except ValidationError as error:
+        problems += [f"{prefix}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+    if problems:
+        raise SystemExit("\n".join(problems))
+    return settings

@@ -1,0 +1,45 @@
+"""Structured logs, one JSON object a line, each with the id of the request it belongs to."""
+
+import logging
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+REQUEST_ID_KEY = "x-request-id"
+_MAX_REQUEST_ID_CHARS = 128
+
+
+def configure(service: str, level: str) -> None:
+    """Send this process's logs to standard error, from `level` up."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+@contextmanager
+def request(metadata: Mapping[str, str | bytes]) -> Iterator[str]:
+    """Put the caller's request id, or a new one, on every log line and every call out of the block."""
+    given = metadata.get(REQUEST_ID_KEY)
+    usable = isinstance(given, str) and given.isprintable() and 0 < len(given) <= _MAX_REQUEST_ID_CHARS
+    request_id = str(given) if usable else str(uuid.uuid4())
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        yield request_id
+
+
+def outgoing_metadata() -> tuple[tuple[str, str], ...]:
+    """Return the metadata that carries the request id to the next service."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return ((REQUEST_ID_KEY, request_id),) if request_id else ()
