@@ -24,6 +24,10 @@ def connect(target: str, *, max_message_bytes: int, service_config: str) -> grpc
         ("grpc.service_config", service_config),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
+        # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
+        ("grpc.per_rpc_retry_buffer_size", max_message_bytes),
+        # A proxy in the environment is for the way out, not for the way to a neighbour.
+        ("grpc.enable_http_proxy", 0),
         # Notices a peer that vanished without a word within 30 s, and keeps below what our servers permit.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -50,4 +54,4 @@ async def call(
         try:
             return await method(request, timeout=deadline.remaining(cap_seconds), **options)
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error) from None
+            raise status.from_rpc_error(error, stage) from None

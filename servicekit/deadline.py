@@ -35,10 +35,13 @@ async def limit(seconds: float) -> AsyncIterator[Deadline]:
     """
     deadline = Deadline(seconds)
     token = _current.set(deadline)
+    timer = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with timer:
             yield deadline
     except TimeoutError:
+        if not timer.expired():
+            raise
         raise deadline.exceeded() from None
     finally:
         _current.reset(token)

@@ -40,6 +40,7 @@ class ServiceError(Exception):
     """Base of every error that a caller may see. Its message is written for that caller and names nothing internal."""
 
     reason: ClassVar[str] = "INTERNAL"
+    default_retry_after_seconds: ClassVar[float | None] = None
 
     def __init__(
         self,
@@ -56,7 +57,9 @@ class ServiceError(Exception):
         self.violations = tuple(violations)
         self.resource = resource
         self.metadata = dict(metadata or {})
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = (
+            self.default_retry_after_seconds if retry_after_seconds is None else retry_after_seconds
+        )
         self.code_reason = reason or type(self).reason
 
     def at(self, field: str) -> "ServiceError":
@@ -74,6 +77,8 @@ class ServiceError(Exception):
 class InvalidArgument(ServiceError):
     """The request is wrong, and would be wrong at any time."""
 
+    reason = "INVALID_ARGUMENT"
+
 
 class InvalidField(InvalidArgument):
     """One field of the request breaks its rule."""
@@ -89,21 +94,31 @@ def invalid_field(field: str, description: str) -> InvalidField:
 class NotFound(ServiceError):
     """The thing named is not there."""
 
+    reason = "NOT_FOUND"
+
 
 class AlreadyExists(ServiceError):
     """The thing to be made is there."""
+
+    reason = "ALREADY_EXISTS"
 
 
 class PermissionDenied(ServiceError):
     """The caller may not do this."""
 
+    reason = "PERMISSION_DENIED"
+
 
 class FailedPrecondition(ServiceError):
     """The state of the system forbids this until somebody changes it."""
 
+    reason = "FAILED_PRECONDITION"
+
 
 class Aborted(ServiceError):
     """Another caller got in between; trying again may succeed."""
+
+    reason = "ABORTED"
 
 
 class Unimplemented(ServiceError):
@@ -122,6 +137,7 @@ class Unavailable(ServiceError):
     """Not now; the very same request may succeed later."""
 
     reason = "BACKEND_UNAVAILABLE"
+    default_retry_after_seconds = 1.0
 
 
 class Overloaded(Unavailable):

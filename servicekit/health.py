@@ -57,9 +57,9 @@ class Health:
         await self._publish()
 
     async def _publish(self) -> None:
-        status = NOT_SERVING if self._draining or self._failing else SERVING
         for name in self._names:
-            await self.servicer.set(name, status)
+            # Looked up for each: the drain may begin between two of them.
+            await self.set(name, serving=not (self._draining or self._failing))
 
     async def _look(self, check: Check) -> None:
         try:

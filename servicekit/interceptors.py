@@ -3,121 +3,154 @@
 from __future__ import annotations  # grpc's handler types can be subscripted by the type checker only
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
 from servicekit import deadline, errors, status, telemetry
+from servicekit.admission import Admission
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 _OPEN_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
-_RETRY_AFTER_SECONDS = 0.5
 _log = structlog.get_logger()
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """The one funnel: handlers raise errors, only this turns them into statuses.
 
-    Health and reflection pass untouched, so that a full server still answers its probes.
+    A handler takes one request or iterates over requests, and returns one response or yields responses. Health and
+    reflection pass untouched, so that a full server still answers its probes.
     """
 
-    def __init__(self, *, max_in_flight: int, default_deadline_seconds: float) -> None:
-        self._max_in_flight = max_in_flight
+    def __init__(self, admission: Admission, *, default_deadline_seconds: float) -> None:
+        self._admission = admission
         self._default_deadline = default_deadline_seconds
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    async def idle(self) -> None:
-        """Return once no call is being served."""
-        await self._idle.wait()
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap the handler of the method called, whichever of the four kinds it is."""
+        """Wrap the handler of the method called, whichever of the four kinds it is.
+
+        Requests come in as a stream of bytes even where there is one: a call over the bound is then refused before its
+        message is in memory, and bytes that are no message end in the funnel like any error.
+        """
         handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method.startswith(_OPEN_PREFIXES):
             return handler  # type: ignore[no-any-return]
         if handler.response_streaming:
-            kind = "stream_stream" if handler.request_streaming else "unary_stream"
-            wrapped = self._streaming(method, getattr(handler, kind))
-        else:
-            kind = "stream_unary" if handler.request_streaming else "unary_unary"
-            wrapped = self._unary(method, getattr(handler, kind))
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)  # type: ignore[no-any-return]
+            return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler))
+        return grpc.stream_unary_rpc_method_handler(self._unary(method, handler))
 
-    def _unary(self, method: str, handler: Handler) -> Handler:
-        async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with self._call(method, context):
-                return await handler(request, context)
+    def _unary(self, method: str, handler: Any) -> Handler:
+        run = handler.stream_unary or handler.unary_unary
+
+        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            async with self._call(method, context), _request(handler, messages) as request:
+                return handler.response_serializer(await run(request, context))
 
         return serve
 
-    def _streaming(self, method: str, handler: Handler) -> Handler:
-        async def serve(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            async with self._call(method, context):
-                async for response in handler(request, context):
-                    yield response
+    def _streaming(self, method: str, handler: Any) -> Handler:
+        run = handler.stream_stream or handler.unary_stream
+
+        # Not a generator: grpc drops those half-way when a caller goes, and what they hold is then let go too late.
+        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            async with (
+                self._call(method, context),
+                _request(handler, messages) as request,
+                aclosing(run(request, context)) as responses,
+            ):
+                async for response in responses:
+                    await _send(context, handler.response_serializer(response))
 
         return serve
 
     @asynccontextmanager
     async def _call(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-        metadata = dict(context.invocation_metadata() or ())
         started = asyncio.get_running_loop().time()
-        code = grpc.StatusCode.CANCELLED
-        with telemetry.request(metadata) as request_id:
+        ended = grpc.StatusCode.CANCELLED
+        with telemetry.request(dict(context.invocation_metadata() or ())) as request_id:
             try:
-                async with self._admitted(), deadline.limit(self._seconds(context)):
-                    yield
-                code = grpc.StatusCode.OK
-            except (asyncio.CancelledError, grpc.aio.AbortError, GeneratorExit):
+                with self._admission.place():
+                    async with deadline.limit(self._seconds(context)):
+                        yield
+                ended = grpc.StatusCode.OK
+            except grpc.aio.AbortError:
                 raise
-            except Exception as error:  # noqa: BLE001 the funnel: every error of every handler ends here
-                known = _public(error, request_id)
-                code = status.code_of(known)
-                await _abort(context, known)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 every error of every handler ends here
+                if _is_callers_doing(error):
+                    raise asyncio.CancelledError from None
+                await _abort(context, _public(error, request_id, context))
             finally:
                 elapsed_ms = round((asyncio.get_running_loop().time() - started) * 1000, 1)
-                _log.info("call", method=method, code=code.name, duration_ms=elapsed_ms)
-
-    @asynccontextmanager
-    async def _admitted(self) -> AsyncIterator[None]:
-        if self._in_flight >= self._max_in_flight:
-            raise errors.Overloaded(
-                f"{self._in_flight} calls are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
-            )
-        self._in_flight += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._idle.set()
+                _log.info("call", method=method, code=(context.code() or ended).name, duration_ms=elapsed_ms)
 
     def _seconds(self, context: grpc.aio.ServicerContext[Any, Any]) -> float:
         given = context.time_remaining()
-        return self._default_deadline if given is None else given
+        # Short of the caller's time by a little, so that our error, which names the stage, is there before it is over.
+        return self._default_deadline if given is None else given - min(0.02, given / 10)
 
 
-def _public(error: Exception, request_id: str) -> errors.ServiceError:
-    if isinstance(error, errors.ServiceError):
-        return error
-    if isinstance(error, NotImplementedError):
-        return errors.Unimplemented("this release does not have this call")
-    _log.error("unexpected error", exc_info=error)
-    return errors.Internal(f"internal error; request id {request_id}", metadata={"request_id": request_id})
+class _CallerGone(Exception):
+    """There is nobody left to answer."""
+
+
+def _is_callers_doing(error: BaseException) -> bool:
+    """Tell a caller who went from a handler that lost something it was waiting for."""
+    task = asyncio.current_task()
+    cancelled = isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return cancelled or isinstance(error, _CallerGone)
+
+
+@asynccontextmanager
+async def _request(handler: Any, messages: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """Give what the handler takes: its requests as they come, or its only one."""
+    async with aclosing(_decoded(messages, handler.request_deserializer)) as requests:
+        yield requests if handler.request_streaming else await _only(requests)
+
+
+async def _decoded(messages: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> AsyncGenerator[Any]:
+    async for raw in messages:
+        try:
+            request = decode(raw)
+        except DecodeError:
+            raise errors.InvalidArgument("the request is not a message that this method takes") from None
+        yield request
+
+
+async def _only(requests: AsyncGenerator[Any]) -> Any:
+    async for request in requests:
+        return request
+    raise errors.InvalidArgument("the call carries no request")
+
+
+async def _send(context: grpc.aio.ServicerContext[Any, Any], response: bytes) -> None:
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:
+        raise _CallerGone from None
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: errors.ServiceError) -> None:
     packed = status.to_status(error)
-    await context.abort(status.code_of(error), error.message, status.trailing_metadata(packed, error))
+    try:
+        await context.abort(status.code_of(error), packed.message, status.trailing_metadata(packed, error))
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
+
+
+def _public(error: BaseException, request_id: str, context: grpc.aio.ServicerContext[Any, Any]) -> errors.ServiceError:
+    if isinstance(error, errors.ServiceError):
+        return error
+    # Generated base classes set this code before they raise; anything else that is not implemented is a fault.
+    if isinstance(error, NotImplementedError) and context.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return errors.Unimplemented("this release does not have this call")
+    _log.error("unexpected error", exc_info=error)
+    return errors.Internal(f"internal error; request id {request_id}", metadata={"request_id": request_id})

@@ -1,21 +1,23 @@
 """The life of a server: answer probes, build, serve, drain, stop."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from servicekit import reflection, stopping
+from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
 from servicekit.settings import ServerSettings
 
+# For what handlers still do after their call was cut off.
+_CLEANUP_SECONDS = 5.0
 _log = structlog.get_logger()
 Settings = TypeVar("Settings", bound=ServerSettings)
 
@@ -63,38 +65,31 @@ async def run(
     Raises:
         RuntimeError: a port is taken.
     """
-    stopping = stop or _on_signals()
+    stop = stop or stopping.on_signals()
     health = Health(settings.health_interval_seconds)
     await health.start()
-    async with _health_server(health, settings) as health_port, build(settings) as app:
-        interceptor = CallInterceptor(
-            max_in_flight=settings.max_in_flight, default_deadline_seconds=settings.default_deadline_seconds
-        )
-        server, port = _server(app, health, interceptor, settings)
-        await server.start()
-        async with _watching(health, app):
+    async with _health_server(health, settings) as health_port, AsyncExitStack() as opened:
+        app = await stopping.unless(stop, opened.enter_async_context(build(settings)))
+        if app is None:
+            return
+        admission = Admission(settings.max_in_flight)
+        async with _service_server(app, health, admission, settings) as (server, port), _watching(health, app):
             _log.info("serving", port=port, health_port=health_port)
             started(Ports(port, health_port))
-            await stopping.wait()
-            await _drain(server, health, interceptor, settings)
+            await stop.wait()
+            await _drain(server, health, admission, settings)
 
 
-async def _drain(server: grpc.aio.Server, health: Health, calls: CallInterceptor, settings: ServerSettings) -> None:
+async def _drain(server: grpc.aio.Server, health: Health, admission: Admission, settings: ServerSettings) -> None:
     """Stop without losing a call: say so first, go on serving while balancers notice, then let the last calls end."""
     _log.info("draining", seconds=settings.drain_seconds)
     await health.drain()
     await asyncio.sleep(settings.drain_seconds)
     await server.stop(settings.grace_seconds)
     # stop() does not wait for what handlers do after their call was cut off (grpc issue 37239).
-    await calls.idle()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(admission.idle(), _CLEANUP_SECONDS)
     _log.info("stopped")
-
-
-def _on_signals() -> asyncio.Event:
-    stopping = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stopping.set)
-    return stopping
 
 
 @asynccontextmanager
@@ -106,6 +101,7 @@ async def _watching(health: Health, app: App) -> AsyncIterator[None]:
         yield
     finally:
         watcher.cancel()
+        await asyncio.wait({watcher})
 
 
 @asynccontextmanager
@@ -121,11 +117,12 @@ async def _health_server(health: Health, settings: ServerSettings) -> AsyncItera
         await server.stop(0)
 
 
-def _server(
-    app: App, health: Health, interceptor: CallInterceptor, settings: ServerSettings
-) -> tuple[grpc.aio.Server, int]:
+@asynccontextmanager
+async def _service_server(
+    app: App, health: Health, admission: Admission, settings: ServerSettings
+) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     server = grpc.aio.server(
-        interceptors=[interceptor],
+        interceptors=[CallInterceptor(admission, default_deadline_seconds=settings.default_deadline_seconds)],
         options=[
             # A second server on the same port must fail, not take half of the calls.
             ("grpc.so_reuseport", 0),
@@ -139,18 +136,10 @@ def _server(
         service.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     if settings.reflection:
-        _add_reflection(server, [service.name for service in app.services])
-    return server, server.add_insecure_port(f"{settings.host}:{settings.port}")
-
-
-def _add_reflection(server: grpc.aio.Server, names: Sequence[str]) -> None:
-    """Add reflection under both of its names: v1 and v1alpha differ in nothing else."""
-    servicer = reflection.aio.ReflectionServicer([*names, "grpc.health.v1.Health", reflection.SERVICE_NAME])
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        reflection_pb2.ServerReflectionRequest.FromString,
-        reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    for name in ("grpc.reflection.v1.ServerReflection", reflection.SERVICE_NAME):
-        methods = {"ServerReflectionInfo": handler}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
+        reflection.add_to(server, [service.name for service in app.services])
+    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await server.start()
+    try:
+        yield server, port
+    finally:
+        await server.stop(0)

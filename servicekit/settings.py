@@ -4,7 +4,7 @@ import os
 from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class ServerSettings(BaseSettings):
@@ -43,15 +43,16 @@ def load(kind: type[Settings]) -> Settings:
         SystemExit: with every problem, one a line: a value that breaks its rule, or a name with the right prefix that
             no setting has.
     """
-    prefix = str(kind.model_config["env_prefix"])
+    prefix = str(kind.model_config["env_prefix"]).upper()
     names = {f"{prefix}{field}".upper() for field in kind.model_fields}
-    problems = [
-        f"{name}: no such setting" for name in sorted(os.environ) if name.startswith(prefix) and name not in names
-    ]
+    given = {name.upper() for name in os.environ}
+    problems = [f"{name}: no such setting" for name in sorted(given - names) if name.startswith(prefix)]
     try:
         settings = kind()
     except ValidationError as error:
         problems += [f"{prefix}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+    except SettingsError as error:
+        problems.append(str(error))
     if problems:
         raise SystemExit("\n".join(problems))
     return settings

@@ -1,6 +1,6 @@
 """The one place that spells errors as gRPC statuses, and reads them back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import grpc
@@ -30,6 +30,12 @@ CODES: dict[type[errors.ServiceError], grpc.StatusCode] = {
 }
 KINDS = {code.value[0]: kind for kind, code in CODES.items()}
 
+# Clients refuse more than 8 KiB of metadata, and would then see that instead of our error. The message counts twice: in
+# the details, and beside them with up to three bytes for each of its own.
+_MAX_MESSAGE_BYTES = 768
+_MAX_VALUE_BYTES = 256
+_MAX_VIOLATIONS_BYTES = 1536
+
 
 def code_of(error: errors.ServiceError) -> grpc.StatusCode:
     """Return the code of the nearest kind among the error's ancestors."""
@@ -37,31 +43,41 @@ def code_of(error: errors.ServiceError) -> grpc.StatusCode:
 
 
 def to_status(error: errors.ServiceError) -> status_pb2.Status:
-    """Return the error as a google.rpc.Status with its details."""
-    status = status_pb2.Status(code=code_of(error).value[0], message=error.message)
+    """Return the error as a google.rpc.Status with its details, cut to what fits into a call's metadata."""
+    status = status_pb2.Status(code=code_of(error).value[0], message=_cut(error.message, _MAX_MESSAGE_BYTES))
     for detail in _details(error):
         status.details.add().Pack(detail)
     return status
 
 
 def _details(error: errors.ServiceError) -> list[Message]:
-    info = error_details_pb2.ErrorInfo(reason=error.code_reason, domain=DOMAIN, metadata=error.metadata)
-    details: list[Message] = [info]
+    metadata = {key: _cut(value, _MAX_VALUE_BYTES) for key, value in error.metadata.items()}
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.code_reason, domain=DOMAIN, metadata=metadata)]
     if error.violations:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
-        ]
-        details.append(error_details_pb2.BadRequest(field_violations=violations))
+        details.append(_bad_request(error.violations))
     if error.resource:
-        details.append(
-            error_details_pb2.ResourceInfo(resource_type=error.resource.kind, resource_name=error.resource.name)
-        )
+        name = _cut(error.resource.name, _MAX_VALUE_BYTES)
+        details.append(error_details_pb2.ResourceInfo(resource_type=error.resource.kind, resource_name=name))
     if error.retry_after_seconds is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(round(error.retry_after_seconds * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return details
+
+
+def _bad_request(violations: Sequence[errors.Violation]) -> error_details_pb2.BadRequest:
+    bad = error_details_pb2.BadRequest()
+    for violation in violations:
+        field, description = _cut(violation.field, _MAX_VALUE_BYTES), _cut(violation.description, _MAX_VALUE_BYTES)
+        bad.field_violations.add(field=field, description=description)
+        if bad.ByteSize() > _MAX_VIOLATIONS_BYTES:
+            del bad.field_violations[-1]
+            break
+    return bad
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore")
 
 
 def from_status(status: status_pb2.Status) -> errors.ServiceError:
@@ -91,8 +107,8 @@ def _unpack(known: dict[str, any_pb2.Any], kind: Callable[[], M]) -> M | None:
     return message
 
 
-def from_rpc_error(error: grpc.aio.AioRpcError) -> errors.ServiceError:
-    """Return what a failed call to another service means here.
+def from_rpc_error(error: grpc.aio.AioRpcError, stage: str) -> errors.ServiceError:
+    """Return what a failed call to another service, made in `stage`, means here.
 
     An error of ours keeps its reason and details. A bare transport status names addresses, so only its code is kept.
     """
@@ -100,9 +116,9 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> errors.ServiceError:
     if isinstance(packed, bytes):
         return from_status(status_pb2.Status.FromString(packed))
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return errors.DeadlineExceeded("the deadline passed")
+        return errors.DeadlineExceeded(f"the deadline passed in stage {stage}", metadata={"stage": stage})
     if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
-        return errors.BackendUnavailable("a service that this call needs does not answer", retry_after_seconds=1.0)
+        return errors.BackendUnavailable("a service that this call needs does not answer")
     return errors.Internal("a service that this call needs failed")
 
 

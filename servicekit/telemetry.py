@@ -13,27 +13,45 @@ _MAX_REQUEST_ID_CHARS = 128
 
 
 def configure(service: str, level: str) -> None:
-    """Send this process's logs to standard error, from `level` up."""
+    """Send this process's logs to standard error: ours from `level` up, those of libraries from WARNING."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    _take_in_libraries(shared)
+
+
+def _take_in_libraries(shared: list[structlog.typing.Processor]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
 
 
 @contextmanager
 def request(metadata: Mapping[str, str | bytes]) -> Iterator[str]:
     """Put the caller's request id, or a new one, on every log line and every call out of the block."""
     given = metadata.get(REQUEST_ID_KEY)
-    usable = isinstance(given, str) and given.isprintable() and 0 < len(given) <= _MAX_REQUEST_ID_CHARS
+    usable = (
+        isinstance(given, str) and given.isascii() and given.isprintable() and 0 < len(given) <= _MAX_REQUEST_ID_CHARS
+    )
     request_id = str(given) if usable else str(uuid.uuid4())
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         yield request_id
