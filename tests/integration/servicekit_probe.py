@@ -1,0 +1,178 @@
+"""A service that does what a test tells it to, with a method of each of gRPC's four kinds, and callers for them."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from pydantic_settings import SettingsConfigDict
+
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, image_search_pb2_grpc
+from servicekit import server, settings, telemetry
+from servicekit.health import Check
+
+EMBEDDER = "likeness.v1.EmbedderService"
+IMAGE_SEARCH = "likeness.v1.ImageSearchService"
+COLLECTOR = "likeness.test.Collector"
+# Takes what the request names and the call's context; what it returns, if anything, is answered.
+Behaviour = Callable[[str, Any], Awaitable[Any]]
+
+
+class ProbeSettings(settings.ServerSettings):
+    """Settings of the probe: it stops without delay unless told otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="LIKENESS_PROBE_")
+    drain_seconds: float = 0.0
+    health_interval_seconds: float = 0.05
+
+
+class Embedder(embedder_pb2_grpc.EmbedderServiceServicer):
+    """A unary method, a stream both ways, and two methods that are left as they were generated."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self._behave = behave
+
+    async def GetModel(self, request: Any, context: Any) -> Any:  # noqa: N802 gRPC's name
+        if request.name.startswith("slow"):
+            # Tells the caller that the call is being served.
+            await context.send_initial_metadata(())
+        answer = await self._behave(request.name, context)
+        return answer or embedder_pb2.GetModelResponse(model=embedder_pb2.Model(name=request.name))
+
+    async def Embed(self, request: Any, context: Any) -> Any:  # noqa: N802 gRPC's name
+        await self._behave("Embed", context)
+        lengths = [str(len(image.content)) for image in request.images]
+        return embedder_pb2.EmbedResponse(results=[embedder_pb2.EmbedResult(format=length) for length in lengths])
+
+    async def StreamEmbed(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: N802 gRPC's name
+        async for request in requests:
+            await self._behave(request.item_id, context)
+            yield embedder_pb2.StreamEmbedResponse(item_id=request.item_id)
+
+
+class ImageSearch(image_search_pb2_grpc.ImageSearchServiceServicer):
+    """A stream of answers to one request."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self._behave = behave
+
+    async def FindDuplicates(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802 gRPC's name
+        await self._behave(request.collection, context)
+        yield image_search_pb2.FindDuplicatesResponse(image_ids=[request.collection])
+
+
+def collector(behave: Behaviour) -> grpc.GenericRpcHandler:
+    """Return a method that takes a stream and gives one answer; no service of ours has such a one."""
+
+    async def collect(requests: AsyncIterator[Any], context: Any) -> Any:
+        ids = [request.item_id async for request in requests]
+        await behave(ids[-1], context)
+        return image_search_pb2.FindDuplicatesResponse(image_ids=ids)
+
+    handler = grpc.stream_unary_rpc_method_handler(
+        collect,
+        embedder_pb2.StreamEmbedRequest.FromString,
+        image_search_pb2.FindDuplicatesResponse.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(COLLECTOR, {"Collect": handler})
+
+
+def build_with(
+    behave: Behaviour,
+    *,
+    checks: Sequence[Check] = (),
+    unusable: Sequence[str] = (),
+    closed: Callable[[], None] = lambda: None,
+) -> Callable[[ProbeSettings], Any]:
+    """Return what `server.run` builds: the probe's three services, all behaving as told."""
+
+    def register(to: grpc.aio.Server) -> None:
+        embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(Embedder(behave), to)
+        image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(ImageSearch(behave), to)
+        to.add_generic_rpc_handlers((collector(behave),))
+
+    @asynccontextmanager
+    async def build(_: ProbeSettings) -> AsyncIterator[server.App]:
+        yield server.App([server.Service(EMBEDDER, register)], checks=checks, unusable=unusable)
+        closed()
+
+    return build
+
+
+async def unary_unary(channel: grpc.aio.Channel, name: str, **options: Any) -> list[str]:
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    return [(await stub.GetModel(embedder_pb2.GetModelRequest(name=name), **options)).model.name]
+
+
+async def unary_stream(channel: grpc.aio.Channel, name: str, **options: Any) -> list[str]:
+    stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(channel)
+    answers = stub.FindDuplicates(image_search_pb2.FindDuplicatesRequest(collection=name), **options)
+    return [answer.image_ids[0] async for answer in answers]
+
+
+async def stream_unary(channel: grpc.aio.Channel, name: str, **options: Any) -> list[str]:
+    method: Any = channel.stream_unary(
+        f"/{COLLECTOR}/Collect",
+        embedder_pb2.StreamEmbedRequest.SerializeToString,
+        image_search_pb2.FindDuplicatesResponse.FromString,
+    )
+    return list((await method(iter([embedder_pb2.StreamEmbedRequest(item_id=name)]), **options)).image_ids)
+
+
+async def stream_stream(channel: grpc.aio.Channel, name: str, **options: Any) -> list[str]:
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    answers = stub.StreamEmbed(iter([embedder_pb2.StreamEmbedRequest(item_id=name)]), **options)
+    return [answer.item_id async for answer in answers]
+
+
+CALLS = [unary_unary, unary_stream, stream_unary, stream_stream]
+
+
+def details(error: grpc.aio.AioRpcError) -> dict[str, Message]:
+    """Return the google.rpc details of an error by the name of their type."""
+    kinds = [
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.BadRequest,
+        error_details_pb2.ResourceInfo,
+        error_details_pb2.RetryInfo,
+    ]
+    packed = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    found = {}
+    for detail in status_pb2.Status.FromString(bytes(packed)).details:
+        kind = next(kind for kind in kinds if detail.Is(kind.DESCRIPTOR))
+        found[kind.DESCRIPTOR.name] = kind.FromString(detail.value)
+    return found
+
+
+def info(error: grpc.aio.AioRpcError) -> Any:
+    """Return the ErrorInfo of an error."""
+    return details(error)["ErrorInfo"]
+
+
+async def nothing(*_: Any) -> None:
+    """Behave: answer at once."""
+
+
+async def as_named(name: str, _: Any) -> None:
+    """Behave as the request's name says: `slow 0.3` takes that many seconds, `fault TEXT` raises."""
+    verb, _, text = name.partition(" ")
+    if verb == "slow":
+        await asyncio.sleep(float(text))
+    if verb == "fault":
+        raise RuntimeError("something broke")
+
+
+def announce(ports: server.Ports) -> None:
+    sys.stdout.write(json.dumps({"service": ports.service, "health": ports.health}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    loaded = settings.load(ProbeSettings)
+    telemetry.configure("probe", loaded.log_level)
+    asyncio.run(server.run(build_with(as_named), loaded, started=announce))
