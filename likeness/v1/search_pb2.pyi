@@ -1,4 +1,5 @@
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.rpc import status_pb2 as _status_pb2
 from likeness.v1 import embedder_pb2 as _embedder_pb2
 from likeness.v1 import image_search_pb2 as _image_search_pb2
 from likeness.v1 import types_pb2 as _types_pb2
@@ -30,12 +31,20 @@ class CheckImagesRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., images: _Optional[_Iterable[_Union[ImageVersion, _Mapping]]] = ...) -> None: ...
 
 class CheckImagesResponse(_message.Message):
-    __slots__ = ("collection", "unchanged")
+    __slots__ = ("collection", "results")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
-    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     collection: _image_search_pb2.Collection
-    unchanged: _containers.RepeatedScalarFieldContainer[bool]
-    def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., unchanged: _Optional[_Iterable[bool]] = ...) -> None: ...
+    results: _containers.RepeatedCompositeFieldContainer[CheckResult]
+    def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., results: _Optional[_Iterable[_Union[CheckResult, _Mapping]]] = ...) -> None: ...
+
+class CheckResult(_message.Message):
+    __slots__ = ("unchanged", "error")
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    unchanged: bool
+    error: _status_pb2.Status
+    def __init__(self, unchanged: bool = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ImageVectors(_message.Message):
     __slots__ = ("version", "width_px", "height_px", "embeddings")

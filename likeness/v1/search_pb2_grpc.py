@@ -138,7 +138,8 @@ class SearchServiceServicer(object):
     def CheckImages(self, request, context):
         """Says which images a collection already holds exactly as given, so that they need not be embedded.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND).
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: no image or over 64, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND).
+        Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

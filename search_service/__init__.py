@@ -1,0 +1,1 @@
+"""Vectors in, ranked look-alikes out: owns Milvus and Redis."""

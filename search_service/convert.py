@@ -1,0 +1,261 @@
+"""Messages to values and back. Numpy arrays and Structs are made here and nowhere else."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import status_pb2
+
+from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
+from search_service import catalogue, fusion, images, index, ports, writer
+from search_service.convert_filter import from_filter
+from search_service.convert_struct import plain
+from servicekit import status
+from servicekit.errors import InvalidField, invalid_field
+
+T = TypeVar("T")
+Enum = TypeVar("Enum", bound=int)
+DEFAULT_TOP_K = 10
+_METRICS = {
+    types_pb2.METRIC_UNSPECIFIED: ports.Metric.L2,
+    types_pb2.METRIC_L2: ports.Metric.L2,
+    types_pb2.METRIC_COSINE: ports.Metric.COSINE,
+}
+_METRIC_VALUES = {ports.Metric.L2: types_pb2.METRIC_L2, ports.Metric.COSINE: types_pb2.METRIC_COSINE}
+_METHODS = {
+    types_pb2.Fusion.METHOD_UNSPECIFIED: fusion.Method.RECIPROCAL_RANK,
+    types_pb2.Fusion.METHOD_RECIPROCAL_RANK: fusion.Method.RECIPROCAL_RANK,
+    types_pb2.Fusion.METHOD_WEIGHTED_DISTANCE: fusion.Method.WEIGHTED_DISTANCE,
+}
+_KINDS = {
+    image_search_pb2.IndexParams.KIND_UNSPECIFIED: "",
+    image_search_pb2.IndexParams.KIND_FLAT: "FLAT",
+    image_search_pb2.IndexParams.KIND_HNSW: "HNSW",
+    image_search_pb2.IndexParams.KIND_IVF_FLAT: "IVF_FLAT",
+    image_search_pb2.IndexParams.KIND_IVF_SQ8: "IVF_SQ8",
+    image_search_pb2.IndexParams.KIND_DISKANN: "DISKANN",
+}
+_KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
+_OUTCOMES = {
+    ports.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
+    ports.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
+    ports.Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
+}
+
+
+def _known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
+    if value not in values:
+        raise invalid_field(field, f"{value} is no value of this enum")
+    return values[value]
+
+
+def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
+    """Return the collection that a caller wants made; its uid and vector spaces are given later."""
+    given = message.index
+    defaults = ports.IndexSpec()
+    return ports.Collection(
+        uid="",
+        name=message.name,
+        metric=_known("collection.metric", _METRICS, message.metric),
+        index=ports.IndexSpec(
+            kind=_known("collection.index.kind", _KINDS, given.kind),
+            m=given.m or defaults.m,
+            ef_construction=given.ef_construction or defaults.ef_construction,
+            nlist=given.nlist or defaults.nlist,
+        ),
+        bindings=tuple(ports.Binding(b.model, b.fingerprint, b.dimension) for b in message.bindings),
+        description=message.description,
+    )
+
+
+def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
+    """Return a collection as a message."""
+    collection = described.collection
+    active = image_search_pb2.ModelBinding.STATE_ACTIVE
+    spec = collection.index
+    return image_search_pb2.Collection(
+        name=collection.name,
+        models=[binding.model for binding in collection.bindings],
+        metric=_METRIC_VALUES[collection.metric],
+        index=image_search_pb2.IndexParams(
+            kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
+        ),
+        description=collection.description,
+        bindings=[
+            image_search_pb2.ModelBinding(
+                model=binding.model, fingerprint=binding.fingerprint, dimension=binding.dimension, state=active
+            )
+            for binding in collection.bindings
+        ],
+        create_time=_time(collection.create_ms),
+        image_count=described.image_count,
+    )
+
+
+def from_version(message: search_pb2.ImageVersion) -> ports.Version:
+    """Return what a caller says an image is."""
+    attributes = {name: plain(value) for name, value in message.attributes.fields.items()}
+    return ports.Version(message.image_id, message.content_sha256, message.uri, attributes)
+
+
+def from_image(message: search_pb2.ImageVectors) -> writer.NewImage:
+    """Return an image to write."""
+    vectors = [from_embedding(embedding) for embedding in message.embeddings]
+    return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors)
+
+
+def from_embedding(message: embedder_pb2.Embedding) -> writer.ModelVector:
+    """Return one model's vector, from whichever of its two spellings is set."""
+    packed = message.vector.float32_le
+    if len(packed) % 4:
+        raise invalid_field("vector.float32_le", "4 bytes for each component")
+    vector = np.frombuffer(packed, "<f4") if packed else np.array(message.vector.values, np.float32)
+    return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
+
+
+def to_check_result(known: bool | InvalidField) -> search_pb2.CheckResult:
+    """Return what is known of one image as a message."""
+    if isinstance(known, InvalidField):
+        return search_pb2.CheckResult(error=status.to_status(known))
+    return search_pb2.CheckResult(unchanged=known)
+
+
+def to_index_result(version: ports.Version, outcome: ports.Outcome) -> image_search_pb2.IndexResult:
+    """Return what became of one write as a message."""
+    result = image_search_pb2.IndexResult(image_id=version.image_id, content_sha256=version.content_sha256)
+    if outcome is ports.Outcome.CONFLICT:
+        result.error.CopyFrom(_conflict(version.image_id))
+    else:
+        result.outcome = _OUTCOMES[outcome]
+    return result
+
+
+def _conflict(image_id: str) -> status_pb2.Status:
+    return status.to_status(ports.Conflict(f"another write or delete of {image_id!r} won"))
+
+
+def from_search(message: search_pb2.SearchRequest) -> index.Query:
+    """Return what a caller looks for."""
+    return index.Query(
+        collection=message.collection,
+        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
+        content_sha256=message.vectors.content_sha256,
+        image_id=message.image_id,
+        models=list(message.models),
+        top_k=message.top_k or DEFAULT_TOP_K,
+        condition=from_filter(message.filter) if message.HasField("filter") else None,
+        max_distance=message.max_distance if message.HasField("max_distance") else None,
+        exclude_self=message.exclude_self,
+        fusion=_fusion(message.fusion),
+        require_all_models=message.require_all_models,
+    )
+
+
+def from_compare(message: search_pb2.CompareRequest) -> index.Query:
+    """Return what a caller compares models by."""
+    return index.Query(
+        collection=message.collection,
+        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
+        image_id=message.image_id,
+        models=list(message.models),
+        top_k=message.top_k or DEFAULT_TOP_K,
+        condition=from_filter(message.filter) if message.HasField("filter") else None,
+        require_all_models=True,
+    )
+
+
+def _fusion(message: types_pb2.Fusion) -> fusion.Fusion:
+    method = _known("fusion.method", _METHODS, message.method)
+    return fusion.Fusion(method, dict(message.weights), message.k or fusion.DEFAULT_K)
+
+
+def to_search_response(answer: index.Answer, *, include_attributes: bool) -> search_pb2.SearchResponse:
+    """Return an answer as a message."""
+    return search_pb2.SearchResponse(
+        hits=[_fused_hit(fused, answer.records, include_attributes) for fused in answer.fused],
+        per_model=[_model_hits(ranking, answer.records, include_attributes) for ranking in answer.rankings],
+        model_errors=[
+            types_pb2.ModelError(model=model, error=status.to_status(error)) for model, error in answer.failed.items()
+        ],
+    )
+
+
+def to_compare_response(comparison: index.Comparison) -> search_pb2.CompareResponse:
+    """Return a comparison as a message."""
+    answer = comparison.answer
+    return search_pb2.CompareResponse(
+        per_model=[_model_hits(ranking, answer.records, include_attributes=False) for ranking in answer.rankings],
+        agreements=[
+            image_search_pb2.PairAgreement(
+                model_a=a,
+                model_b=b,
+                overlap_at_k=agreement.overlap_at_k,
+                rank_biased_overlap=agreement.rank_biased_overlap,
+                kendall_tau=agreement.kendall_tau,
+            )
+            for (a, b), agreement in comparison.agreements.items()
+        ],
+    )
+
+
+def _model_hits(
+    ranking: fusion.Ranking, records: Mapping[str, ports.Record], include_attributes: bool
+) -> types_pb2.ModelHits:
+    hits = []
+    for near in ranking.neighbours:
+        cosine = fusion.similarity(near.distance, ranking.metric)
+        hit = types_pb2.Hit(image_id=near.image_id, rank=near.rank, distance=near.distance, similarity=cosine)
+        hits.append(_described(hit, records, include_attributes))
+    return types_pb2.ModelHits(model=ranking.model, metric=_METRIC_VALUES[ranking.metric], hits=hits)
+
+
+def _fused_hit(fused: fusion.Fused, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+    hit = types_pb2.Hit(
+        image_id=fused.image_id,
+        rank=fused.rank,
+        distance=fused.distance,
+        similarity=fused.similarity,
+        score=fused.score,
+        contributions=[
+            types_pb2.Contribution(model=c.model, rank=c.rank, distance=c.distance, weight=c.weight, score=c.score)
+            for c in fused.contributions
+        ],
+    )
+    return _described(hit, records, include_attributes)
+
+
+def _described(hit: types_pb2.Hit, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+    version = records[hit.image_id].version
+    hit.uri = version.uri
+    if include_attributes:
+        hit.attributes.update(version.attributes)
+    return hit
+
+
+def to_record(record: ports.Record) -> image_search_pb2.ImageRecord:
+    """Return a record as a message."""
+    message = image_search_pb2.ImageRecord(
+        image_id=record.version.image_id,
+        content_sha256=record.version.content_sha256,
+        uri=record.version.uri,
+        width_px=record.width_px,
+        height_px=record.height_px,
+        create_time=_time(record.create_ms),
+        update_time=_time(record.update_ms),
+    )
+    message.attributes.update(record.version.attributes)
+    return message
+
+
+def to_list_response(page: images.Page) -> image_search_pb2.ListImagesResponse:
+    """Return a page of records as a message."""
+    return image_search_pb2.ListImagesResponse(
+        images=[to_record(record) for record in page.records], next_page_token=page.next_token
+    )
+
+
+def _time(milliseconds: int) -> Timestamp:
+    time = Timestamp()
+    time.FromMilliseconds(milliseconds)
+    return time

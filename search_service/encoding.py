@@ -1,0 +1,66 @@
+"""Collections and records as the text that Redis keeps and the fields that Milvus keeps."""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+from search_service.ports import Attributes, Binding, Collection, IndexSpec, Metric, Record, RowKey, Version
+
+
+def collection_text(collection: Collection) -> str:
+    """Return a collection as JSON."""
+    return json.dumps({**asdict(collection), "metric": collection.metric.value}, separators=(",", ":"))
+
+
+def collection(text: str) -> Collection:
+    """Return the collection that `collection_text` wrote."""
+    fields = json.loads(text)
+    fields["metric"] = Metric(fields["metric"])
+    fields["index"] = IndexSpec(**fields["index"])
+    fields["bindings"] = tuple(Binding(**binding) for binding in fields["bindings"])
+    return Collection(**fields)
+
+
+def attributes_text(attributes: Attributes) -> str:
+    """Return attributes as JSON that is the same text for the same content."""
+    return json.dumps(attributes, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def record_body(record: Record) -> str:
+    """Return the part of a record that its writer decides, as JSON."""
+    version = record.version
+    fields = {
+        "sha256": version.content_sha256,
+        "uri": version.uri,
+        "attributes": version.attributes,
+        "size": [record.width_px, record.height_px],
+    }
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def record(image_id: str, text: str) -> Record:
+    """Return the record that Redis keeps as `generation|create_ms|update_ms|body`."""
+    generation, create_ms, update_ms, body = text.split("|", 3)
+    return replace(
+        _record_of(image_id, json.loads(body)),
+        generation=int(generation),
+        create_ms=int(create_ms),
+        update_ms=int(update_ms),
+    )
+
+
+def _record_of(image_id: str, fields: dict[str, Any]) -> Record:
+    version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
+    width_px, height_px = fields["size"]
+    return Record(version, width_px, height_px)
+
+
+def key_text(key: RowKey) -> str:
+    """Return a row's key as text; `#` stands in no image id."""
+    return f"{key.image_id}#{key.generation}"
+
+
+def key(text: str) -> RowKey:
+    """Return the key that `key_text` wrote."""
+    image_id, generation = text.rsplit("#", 1)
+    return RowKey(image_id, int(generation))

@@ -1,0 +1,132 @@
+"""The lists of several models as one, with what each model had to say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from search_service.ports import Metric
+
+DEFAULT_K = 60
+
+
+class Method(Enum):
+    """The rule that gives each image its score; higher is better."""
+
+    RECIPROCAL_RANK = "RECIPROCAL_RANK"
+    WEIGHTED_DISTANCE = "WEIGHTED_DISTANCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """A rule and its numbers; a model that `weights` does not name weighs 1."""
+
+    method: Method = Method.RECIPROCAL_RANK
+    weights: Mapping[str, float] = field(default_factory=dict)
+    k: int = DEFAULT_K
+
+    def weight(self, model: str) -> float:
+        """Return how much a model counts."""
+        return self.weights.get(model, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An image in one model's list; `rank` counts from 1."""
+
+    image_id: str
+    rank: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One model's list, best first, ties by id."""
+
+    model: str
+    metric: Metric
+    neighbours: Sequence[Neighbour]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """How one model contributed to one fused image."""
+
+    model: str
+    metric: Metric
+    rank: int
+    distance: float
+    weight: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """An image in the fused list. `distance` and `similarity` are means over the contributions, by weight."""
+
+    image_id: str
+    rank: int
+    score: float
+    distance: float
+    similarity: float
+    contributions: Sequence[Contribution]
+
+
+def similarity(distance: float, metric: Metric) -> float:
+    """Return the cosine of two unit vectors at this distance: `1 - d^2 / 2` for L2, `1 - d` for COSINE."""
+    return 1.0 - distance * distance / 2.0 if metric is Metric.L2 else 1.0 - distance
+
+
+def fuse(rankings: Sequence[Ranking], fusion: Fusion) -> list[Fused]:
+    """Return every image of every list once, best score first, ties by id. One list alone keeps its order."""
+    contributions = _contributions(rankings, fusion)
+    floor = _floors(rankings, fusion)
+    scored = [(_score(given, floor), image_id, given) for image_id, given in contributions.items()]
+    if len(rankings) > 1:
+        scored.sort(key=lambda item: (-item[0], item[1]))
+    return [_fused(image_id, i + 1, score, given) for i, (score, image_id, given) in enumerate(scored)]
+
+
+def _contributions(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, list[Contribution]]:
+    total = sum(fusion.weight(ranking.model) for ranking in rankings)
+    found: dict[str, list[Contribution]] = {}
+    for ranking in rankings:
+        weight = fusion.weight(ranking.model)
+        for near in ranking.neighbours:
+            score = _share(fusion, near, weight, total)
+            given = Contribution(ranking.model, ranking.metric, near.rank, near.distance, weight, score)
+            found.setdefault(near.image_id, []).append(given)
+    return found
+
+
+def _share(fusion: Fusion, near: Neighbour, weight: float, total: float) -> float:
+    """Return what one model adds: Cormack, Clarke and Buettcher (SIGIR 2009) for RECIPROCAL_RANK."""
+    if fusion.method is Method.RECIPROCAL_RANK:
+        return weight / (fusion.k + near.rank)
+    return weight * (1.0 - near.distance / 2.0) / total
+
+
+def _floors(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, float]:
+    """Return what each model adds to an image that its list lacks: as if at the list's greatest distance."""
+    if fusion.method is Method.RECIPROCAL_RANK:
+        return {}
+    total = sum(fusion.weight(ranking.model) for ranking in rankings)
+    return {
+        ranking.model: _share(fusion, ranking.neighbours[-1], fusion.weight(ranking.model), total)
+        for ranking in rankings
+        if ranking.neighbours
+    }
+
+
+def _score(given: Sequence[Contribution], floors: Mapping[str, float]) -> float:
+    named = {contribution.model for contribution in given}
+    absent = sum(floor for model, floor in floors.items() if model not in named)
+    return sum(contribution.score for contribution in given) + absent
+
+
+def _fused(image_id: str, rank: int, score: float, given: Sequence[Contribution]) -> Fused:
+    weight = sum(contribution.weight for contribution in given)
+    # Models that weigh nothing still found the image: their plain mean says how far it is.
+    shares = [contribution.weight / weight if weight else 1 / len(given) for contribution in given]
+    distance = sum(share * c.distance for share, c in zip(shares, given, strict=True))
+    cosine = sum(share * similarity(c.distance, c.metric) for share, c in zip(shares, given, strict=True))
+    return Fused(image_id, rank, score, distance, cosine, given)

@@ -1,0 +1,107 @@
+"""Images by id: read, listed, deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search_service import filters, limits
+from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token
+from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
+from search_service.sweep import Sweeper
+from servicekit.errors import Resource, invalid_field
+
+_DELETE_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records, and the token of the next page, empty on the last."""
+
+    records: Sequence[Record]
+    next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many images were there and are gone, and the ids that were not there."""
+
+    count: int
+    missing: Sequence[str]
+
+
+class Images:
+    """Reads and deletes by id."""
+
+    def __init__(self, records: RecordStore, sweeper: Sweeper) -> None:
+        self._records = records
+        self._sweeper = sweeper
+
+    async def get(self, name: str, image_id: str) -> Record:
+        """Return one record.
+
+        Raises:
+            CollectionNotFound: there is no such collection.
+            ImageNotFound: there is no such image.
+            InvalidField: the id is none.
+        """
+        limits.require_image_id(image_id)
+        collection = await self._records.collection(name)
+        (record,) = await self._records.read(collection.uid, [image_id])
+        if record is None:
+            raise image_not_found(image_id)
+        return record
+
+    async def page(self, name: str, page_size: int, page_token: str, condition: filters.Filter | None) -> Page:
+        """Return a page of records, by id; with a condition, those of the page that it holds for.
+
+        Raises:
+            CollectionNotFound: there is no such collection.
+            InvalidField: the page size, the token or the condition breaks a rule.
+        """
+        limits.require_page(page_size)
+        if condition is not None:
+            limits.require_filter(condition)
+        collection = await self._records.collection(name)
+        size = page_size or DEFAULT_PAGE
+        found = await self._records.page(collection.uid, decode_token(page_token), size)
+        token = encode_token(found[-1].version.image_id) if len(found) == size else ""
+        return Page([r for r in found if condition is None or filters.holds(condition, r.version.attributes)], token)
+
+    async def delete(
+        self, name: str, image_ids: Sequence[str], condition: filters.Filter | None, *, force: bool
+    ) -> Deleted:
+        """Delete images by id, or all that a condition holds for. Once this returns, no search shows them.
+
+        Raises:
+            CollectionNotFound: there is no such collection.
+            InvalidField: there are neither ids nor a condition, or both, or too many ids, or one is none.
+            ForceRequired: there is a condition, and `force` is not set.
+        """
+        if condition is None:
+            limits.require_deletion(image_ids)
+            return await self._delete(name, image_ids)
+        if image_ids:
+            raise invalid_field("filter", "give ids or a filter, not both")
+        if not force:
+            raise ForceRequired("deleting by filter needs force")
+        return await self._delete_where(name, condition)
+
+    async def _delete(self, name: str, image_ids: Sequence[str]) -> Deleted:
+        collection = await self._records.collection(name)
+        removed = await self._records.delete(collection.uid, image_ids)
+        self._sweeper.nudge()
+        missing = [image_id for image_id, was_there in zip(image_ids, removed, strict=True) if not was_there]
+        return Deleted(sum(removed), missing)
+
+    async def _delete_where(self, name: str, condition: filters.Filter) -> Deleted:
+        count, token = 0, ""
+        while True:
+            page = await self.page(name, _DELETE_BATCH, token, condition)
+            if page.records:
+                count += (await self._delete(name, [record.version.image_id for record in page.records])).count
+            if not (token := page.next_token):
+                return Deleted(count, [])
+
+
+def image_not_found(image_id: str) -> ImageNotFound:
+    """Return the error that the collection has no such image."""
+    return ImageNotFound(f"there is no image {image_id!r}", resource=Resource("image", image_id))

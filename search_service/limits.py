@@ -1,0 +1,131 @@
+"""What a request may hold, each rule once. Every function raises, or returns, InvalidField with the field's path."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from search_service import filters
+from search_service.encoding import attributes_text
+from search_service.fusion import Fusion
+from search_service.ports import Collection, DuplicateId, IndexSpec, Vector, Version
+from servicekit.errors import InvalidField, Violation, invalid_field
+
+_COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
+_MAX_MODELS = 16
+_MAX_DESCRIPTION_CHARS = 1000
+_MAX_DIMENSION = 32768
+_MAX_BATCH = 64
+_MAX_DELETED = 1000
+_MAX_PAGE = 1000
+_MAX_TOP_K = 1000
+_MAX_DISTANCE = 2.0
+_MAX_URI_BYTES = 2048
+_MAX_ATTRIBUTES_BYTES = 16 * 1024
+_MAX_FILTER_DEPTH = 8
+_MAX_FILTER_NODES = 256
+_MAX_WEIGHT = 1000.0
+_MAX_K = 10_000
+_UNIT_TOLERANCE = 1e-3
+
+
+def require_collection(collection: Collection) -> None:
+    """Check a collection that is to be made."""
+    if not _COLLECTION_NAME.fullmatch(collection.name):
+        raise invalid_field("collection.name", f"must match {_COLLECTION_NAME.pattern}")
+    require_range("collection.models", len(collection.bindings), 1, _MAX_MODELS)
+    if len({binding.model for binding in collection.bindings}) < len(collection.bindings):
+        raise invalid_field("collection.models", "a model is named twice")
+    if len(collection.description) > _MAX_DESCRIPTION_CHARS:
+        raise invalid_field("collection.description", f"at most {_MAX_DESCRIPTION_CHARS} characters")
+    for binding in collection.bindings:
+        require_range("collection.bindings.dimension", binding.dimension, 1, _MAX_DIMENSION)
+    _require_index(collection.index)
+
+
+def _require_index(index: IndexSpec) -> None:
+    require_range("collection.index.m", index.m, 2, 128)
+    require_range("collection.index.ef_construction", index.ef_construction, 8, 1024)
+    require_range("collection.index.nlist", index.nlist, 1, 65536)
+
+
+def require_range(field: str, value: float, low: float, high: float) -> None:
+    """Check a number, or a count, against its bounds."""
+    if not low <= value <= high:
+        raise invalid_field(field, f"must be in [{low}, {high}], is {value}")
+
+
+def require_batch(image_ids: Sequence[str]) -> None:
+    """Check the size of a batch to write, and that no id stands twice in it.
+
+    Raises:
+        DuplicateId: one does.
+    """
+    require_range("images", len(image_ids), 1, _MAX_BATCH)
+    first: dict[str, int] = {}
+    for i, image_id in enumerate(image_ids):
+        if first.setdefault(image_id, i) != i:
+            field = f"images[{i}].image_id"
+            message = f"{field}: {image_id!r} is the id of images[{first[image_id]}] too"
+            raise DuplicateId(message, violations=[Violation(field, message)])
+
+
+def problem_of(version: Version, field: str) -> InvalidField | None:
+    """Return what is wrong with one image to write, if anything is."""
+    if not _IMAGE_ID.fullmatch(version.image_id):
+        return invalid_field(f"{field}.image_id", f"must match {_IMAGE_ID.pattern}")
+    if len(version.uri.encode()) > _MAX_URI_BYTES:
+        return invalid_field(f"{field}.uri", f"at most {_MAX_URI_BYTES} bytes")
+    try:
+        size = len(attributes_text(version.attributes).encode())
+    except ValueError:
+        return invalid_field(f"{field}.attributes", "numbers must be finite")
+    if size > _MAX_ATTRIBUTES_BYTES:
+        return invalid_field(f"{field}.attributes", f"at most {_MAX_ATTRIBUTES_BYTES} bytes as JSON, is {size}")
+    return None
+
+
+def require_vector(field: str, vector: Vector, model: str, dimension: int) -> None:
+    """Check that a vector has its model's length, is finite and is of Euclidean length 1."""
+    if vector.shape != (dimension,):
+        raise invalid_field(field, f"model {model!r} needs {dimension} components, not {vector.size}")
+    if not abs(float(np.linalg.norm(vector)) - 1.0) <= _UNIT_TOLERANCE:
+        raise invalid_field(field, f"the vector of model {model!r} is not of length 1")
+
+
+def require_page(page_size: int) -> None:
+    """Check the size of a page."""
+    require_range("page_size", page_size, 0, _MAX_PAGE)
+
+
+def require_image_id(image_id: str) -> None:
+    """Check one id."""
+    if not _IMAGE_ID.fullmatch(image_id):
+        raise invalid_field("image_id", f"must match {_IMAGE_ID.pattern}")
+
+
+def require_deletion(image_ids: Sequence[str]) -> None:
+    """Check ids to delete."""
+    require_range("image_ids", len(image_ids), 1, _MAX_DELETED)
+    for i, image_id in enumerate(image_ids):
+        if not _IMAGE_ID.fullmatch(image_id):
+            raise invalid_field(f"image_ids[{i}]", f"must match {_IMAGE_ID.pattern}")
+
+
+def require_search(top_k: int, max_distance: float | None, rule: Fusion) -> None:
+    """Check the numbers of a search."""
+    require_range("top_k", top_k, 1, _MAX_TOP_K)
+    if max_distance is not None:
+        require_range("max_distance", max_distance, 0.0, _MAX_DISTANCE)
+    require_range("fusion.k", rule.k, 1, _MAX_K)
+    for model, weight in rule.weights.items():
+        require_range(f"fusion.weights[{model}]", weight, 0.0, _MAX_WEIGHT)
+
+
+def require_filter(condition: filters.Filter) -> None:
+    """Check how deep and how large a filter is."""
+    if filters.depth(condition) > _MAX_FILTER_DEPTH:
+        raise invalid_field("filter", f"at most {_MAX_FILTER_DEPTH} levels deep")
+    if filters.size(condition) > _MAX_FILTER_NODES:
+        raise invalid_field("filter", f"at most {_MAX_FILTER_NODES} nodes")

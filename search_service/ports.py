@@ -1,0 +1,266 @@
+"""The values of this service, and what its core needs from a vector store and a record store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from servicekit import errors
+
+Vector = npt.NDArray[np.float32]
+Attributes = Mapping[str, Any]
+
+
+class CollectionNotFound(errors.NotFound):
+    """No collection has this name."""
+
+    reason = "COLLECTION_NOT_FOUND"
+
+
+class ImageNotFound(errors.NotFound):
+    """No image of the collection has this id."""
+
+    reason = "IMAGE_NOT_FOUND"
+
+
+class ModelNotFound(errors.NotFound):
+    """The collection has no such model."""
+
+    reason = "MODEL_NOT_FOUND"
+
+
+class CollectionExists(errors.AlreadyExists):
+    """The name is taken."""
+
+    reason = "COLLECTION_EXISTS"
+
+
+class FingerprintMismatch(errors.FailedPrecondition):
+    """The vectors were made by another version of the model."""
+
+    reason = "MODEL_FINGERPRINT_MISMATCH"
+
+
+class ForceRequired(errors.FailedPrecondition):
+    """The call destroys data and was not confirmed."""
+
+    reason = "FORCE_REQUIRED"
+
+
+class DuplicateId(errors.InvalidArgument):
+    """One id stands twice in a batch."""
+
+    reason = "DUPLICATE_ID"
+
+
+class Conflict(errors.Aborted):
+    """Another write of the same image won."""
+
+    reason = "CONFLICT"
+
+
+class Metric(Enum):
+    """How far apart two unit vectors are: see `Match.distance`."""
+
+    L2 = "L2"
+    COSINE = "COSINE"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """How vectors are indexed; an empty kind is the store's own choice."""
+
+    kind: str = ""
+    m: int = 16
+    ef_construction: int = 200
+    nlist: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A model as a collection uses it, and the name of the vector space that holds its vectors."""
+
+    model: str
+    fingerprint: str
+    dimension: int
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data."""
+
+    uid: str
+    name: str
+    metric: Metric
+    index: IndexSpec
+    bindings: tuple[Binding, ...]
+    description: str = ""
+    create_ms: int = 0
+
+
+class RowKey(NamedTuple):
+    """One version of one image. Generations grow by the order in which writes begin, and none is used twice."""
+
+    image_id: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a caller says an image is, its vectors apart."""
+
+    image_id: str
+    content_sha256: str
+    uri: str = ""
+    attributes: Attributes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept about an image; times in milliseconds since 1970."""
+
+    version: Version
+    width_px: int
+    height_px: int
+    generation: int = 0
+    create_ms: int = 0
+    update_ms: int = 0
+
+    @property
+    def key(self) -> RowKey:
+        """The rows that this record stands for."""
+        return RowKey(self.version.image_id, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version's vector in one vector space, with enough beside it to restore the record."""
+
+    record: Record
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A row near a query. `distance` is Euclidean for L2 (not its square) and 1 - cosine for COSINE, both in [0, 2]."""
+
+    key: RowKey
+    distance: float
+
+
+class Outcome(Enum):
+    """What a write did."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+    CONFLICT = "CONFLICT"
+
+
+class VectorStore(Protocol):
+    """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
+        """Make an empty space.
+
+        Raises:
+            InvalidField: the store does not offer this kind of index.
+        """
+
+    async def drop(self, space: str) -> None:
+        """Remove a space and its rows; one that is not there is no error."""
+
+    async def insert(self, space: str, rows: Sequence[Row]) -> None:
+        """Add rows whose keys are new. Once returned, this process's searches see them."""
+
+    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+        """Return at most `limit` rows nearest to `vector`, best first."""
+
+    async def fetch(self, space: str, key: RowKey) -> Vector | None:
+        """Return one row's vector, or None if it is not there."""
+
+    async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
+        """Remove rows; keys that are not there are no error."""
+
+    async def count(self, space: str) -> int:
+        """Return how many rows a space holds."""
+
+    async def check(self) -> None:
+        """Return if the store answers."""
+
+
+class RecordStore(Protocol):
+    """Records: the truth, and the commit point of every write. Every method may raise BackendUnavailable.
+
+    Each method is one transaction. What it acknowledges is as durable as the store is set up to be.
+    """
+
+    async def prepare(self, collection: Collection) -> None:
+        """List a collection as one to be cleared away, until `register` says otherwise."""
+
+    async def register(self, collection: Collection) -> None:
+        """Make a prepared collection visible.
+
+        Raises:
+            CollectionExists: the name is taken.
+        """
+
+    async def collection(self, name: str) -> Collection:
+        """Return one collection.
+
+        Raises:
+            CollectionNotFound: there is none of this name.
+        """
+
+    async def collections(self) -> list[Collection]:
+        """Return all collections, by name."""
+
+    async def unregister(self, collection: Collection) -> None:
+        """Hide a collection at once and list it as one to be cleared away."""
+
+    async def dropped(self, older_than_seconds: float) -> list[Collection]:
+        """Return the collections to be cleared away that have been so for this long."""
+
+    async def clear(self, collection: Collection) -> None:
+        """Forget everything about a dropped collection."""
+
+    async def count(self, uid: str) -> int:
+        """Return how many images a collection holds."""
+
+    async def read(self, uid: str, image_ids: Sequence[str]) -> list[Record | None]:
+        """Return the records of these ids, in their order, None where there is none."""
+
+    async def page(self, uid: str, after: str, limit: int) -> list[Record]:
+        """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
+
+    async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
+        """Note the intent to write these images and return the generation of each.
+
+        Raises:
+            CollectionNotFound: the collection is gone.
+        """
+
+    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
+        """Make each record the image's own, unless its intent is gone or a later write or delete has won: CONFLICT.
+
+        Rows that this, or the conflict, leaves without a record become garbage.
+        """
+
+    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+        """Remove records, leaving tombstones that stop writes begun before; say which were there."""
+
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
+        """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""
+
+    async def garbage(self, uid: str, limit: int) -> list[RowKey]:
+        """Return at most `limit` keys of rows that no record names."""
+
+    async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
+        """Take keys off the garbage list: their rows are gone."""
+
+    async def check(self) -> None:
+        """Return if the store answers."""

@@ -1,0 +1,90 @@
+"""SearchService: messages to values, one call, values to messages."""
+
+from typing import Any
+
+import grpc
+
+from likeness.v1 import image_search_pb2 as public
+from likeness.v1 import search_pb2, search_pb2_grpc
+from search_service import convert
+from search_service.catalogue import Catalogue, Described
+from search_service.convert_filter import from_filter
+from search_service.images import Images
+from search_service.index import Index
+from search_service.writer import Writer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SearchServicer(search_pb2_grpc.SearchServiceServicer):
+    """The proto service over the core."""
+
+    def __init__(self, catalogue: Catalogue, writer: Writer, images: Images, index: Index) -> None:
+        self._catalogue = catalogue
+        self._writer = writer
+        self._images = images
+        self._index = index
+
+    async def CreateCollection(
+        self, request: public.CreateCollectionRequest, context: Context
+    ) -> public.CreateCollectionResponse:
+        made = await self._catalogue.create(convert.from_collection(request.collection))
+        return public.CreateCollectionResponse(collection=convert.to_collection(made))
+
+    async def GetCollection(
+        self, request: public.GetCollectionRequest, context: Context
+    ) -> public.GetCollectionResponse:
+        found = await self._catalogue.get(request.name)
+        return public.GetCollectionResponse(collection=convert.to_collection(found))
+
+    async def ListCollections(
+        self, request: public.ListCollectionsRequest, context: Context
+    ) -> public.ListCollectionsResponse:
+        page = await self._catalogue.page(request.page_size, request.page_token)
+        collections = [convert.to_collection(described) for described in page.collections]
+        return public.ListCollectionsResponse(collections=collections, next_page_token=page.next_token)
+
+    async def DeleteCollection(
+        self, request: public.DeleteCollectionRequest, context: Context
+    ) -> public.DeleteCollectionResponse:
+        await self._catalogue.delete(request.name, force=request.force)
+        return public.DeleteCollectionResponse()
+
+    async def CheckImages(
+        self, request: search_pb2.CheckImagesRequest, context: Context
+    ) -> search_pb2.CheckImagesResponse:
+        versions = [convert.from_version(image) for image in request.images]
+        collection, known = await self._writer.check(request.collection, versions)
+        return search_pb2.CheckImagesResponse(
+            collection=convert.to_collection(Described(collection, 0)),
+            results=[convert.to_check_result(result) for result in known],
+        )
+
+    async def UpsertImages(
+        self, request: search_pb2.UpsertImagesRequest, context: Context
+    ) -> search_pb2.UpsertImagesResponse:
+        images = [convert.from_image(image) for image in request.images]
+        outcomes = await self._writer.upsert(request.collection, images)
+        results = [convert.to_index_result(i.version, outcome) for i, outcome in zip(images, outcomes, strict=True)]
+        return search_pb2.UpsertImagesResponse(results=results)
+
+    async def Search(self, request: search_pb2.SearchRequest, context: Context) -> search_pb2.SearchResponse:
+        answer = await self._index.search(convert.from_search(request))
+        return convert.to_search_response(answer, include_attributes=request.include_attributes)
+
+    async def Compare(self, request: search_pb2.CompareRequest, context: Context) -> search_pb2.CompareResponse:
+        return convert.to_compare_response(await self._index.compare(convert.from_compare(request)))
+
+    async def GetImage(self, request: public.GetImageRequest, context: Context) -> public.GetImageResponse:
+        record = await self._images.get(request.collection, request.image_id)
+        return public.GetImageResponse(image=convert.to_record(record))
+
+    async def ListImages(self, request: public.ListImagesRequest, context: Context) -> public.ListImagesResponse:
+        condition = from_filter(request.filter) if request.HasField("filter") else None
+        page = await self._images.page(request.collection, request.page_size, request.page_token, condition)
+        return convert.to_list_response(page)
+
+    async def DeleteImages(self, request: public.DeleteImagesRequest, context: Context) -> public.DeleteImagesResponse:
+        condition = from_filter(request.filter) if request.HasField("filter") else None
+        deleted = await self._images.delete(request.collection, request.image_ids, condition, force=request.force)
+        return public.DeleteImagesResponse(deleted_count=deleted.count, missing_ids=deleted.missing)

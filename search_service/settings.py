@@ -1,0 +1,55 @@
+"""What an operator can set."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from servicekit.settings import ServerSettings
+
+
+class SearchSettings(ServerSettings):
+    """Settings of the search service."""
+
+    model_config = SettingsConfigDict(env_prefix="LIKENESS_SEARCH_", frozen=True)
+
+    port: int = Field(50052, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
+    health_port: int = Field(
+        50062, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
+    )
+    milvus_uri: str = Field(
+        "likeness.db",
+        description="Milvus address, such as http://milvus:19530, or the file of an embedded Milvus Lite.",
+    )
+    milvus_token: SecretStr = Field(SecretStr(""), description="Milvus `user:password` or API key; empty for none.")
+    milvus_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Milvus call, in seconds.")
+    milvus_threads: int = Field(8, ge=1, le=256, description="Milvus calls at once; further ones wait.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Redis address, such as redis://redis:6379/0 or unix:///run/redis.sock."
+    )
+    redis_password: SecretStr = Field(SecretStr(""), description="Redis password; empty for none.")
+    redis_timeout_seconds: float = Field(2.0, gt=0, description="Longest wait for one Redis answer, in seconds.")
+    redis_connections: int = Field(32, ge=1, description="Redis connections at once; further calls wait.")
+    write_timeout_seconds: float = Field(30.0, gt=0, description="Longest that one write may take, in seconds.")
+    write_horizon_seconds: float = Field(
+        120.0, gt=0, description="Age at which an unfinished write counts as dead, in seconds: over twice the longest."
+    )
+    sweep_interval_seconds: float = Field(30.0, gt=0, description="Time between two sweeps, in seconds.")
+    fusion_depth: int = Field(
+        100, ge=1, le=1000, description="How far down each model's list fusion looks, at the least, in images."
+    )
+    search_margin: int = Field(
+        16, ge=0, le=1000, description="Rows read beyond those asked for, against rows that newer versions replaced."
+    )
+
+    @property
+    def lite_file(self) -> Path | None:
+        """The file of an embedded Milvus Lite, or None where `milvus_uri` is a server's address."""
+        return None if "://" in self.milvus_uri else Path(self.milvus_uri)
+
+    @model_validator(mode="after")
+    def _horizon_outlasts_writes(self) -> Self:
+        if self.write_horizon_seconds <= 2 * self.write_timeout_seconds:
+            raise ValueError("write_horizon_seconds must be over twice write_timeout_seconds")
+        return self
