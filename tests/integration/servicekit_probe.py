@@ -5,11 +5,13 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic_settings import SettingsConfigDict
 
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, image_search_pb2_grpc
@@ -38,9 +40,6 @@ class Embedder(embedder_pb2_grpc.EmbedderServiceServicer):
         self._behave = behave
 
     async def GetModel(self, request: Any, context: Any) -> Any:  # noqa: N802 gRPC's name
-        if request.name.startswith("slow"):
-            # Tells the caller that the call is being served.
-            await context.send_initial_metadata(())
         answer = await self._behave(request.name, context)
         return answer or embedder_pb2.GetModelResponse(model=embedder_pb2.Model(name=request.name))
 
@@ -88,11 +87,12 @@ def build_with(
     checks: Sequence[Check] = (),
     unusable: Sequence[str] = (),
     closed: Callable[[], None] = lambda: None,
+    embedder: embedder_pb2_grpc.EmbedderServiceServicer | None = None,
 ) -> Callable[[ProbeSettings], Any]:
     """Return what `server.run` builds: the probe's three services, all behaving as told."""
 
     def register(to: grpc.aio.Server) -> None:
-        embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(Embedder(behave), to)
+        embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(embedder or Embedder(behave), to)
         image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(ImageSearch(behave), to)
         to.add_generic_rpc_handlers((collector(behave),))
 
@@ -149,6 +149,14 @@ def details(error: grpc.aio.AioRpcError) -> dict[str, Message]:
     return found
 
 
+async def health_of(address: str, service: str = "") -> str:
+    """Return what a server's health service says of `service`."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
 def info(error: grpc.aio.AioRpcError) -> Any:
     """Return the ErrorInfo of an error."""
     return details(error)["ErrorInfo"]
@@ -158,21 +166,23 @@ async def nothing(*_: Any) -> None:
     """Behave: answer at once."""
 
 
-async def as_named(name: str, _: Any) -> None:
-    """Behave as the request's name says: `slow 0.3` takes that many seconds, `fault TEXT` raises."""
+async def as_named(name: str, _context: Any) -> None:
+    """Behave as the request's name says: `slow 0.3` says that it has begun and takes that long, `fault TEXT` raises."""
     verb, _, text = name.partition(" ")
     if verb == "slow":
+        say(name)
         await asyncio.sleep(float(text))
     if verb == "fault":
         raise RuntimeError("something broke")
 
 
-def announce(ports: server.Ports) -> None:
-    sys.stdout.write(json.dumps({"service": ports.service, "health": ports.health}) + "\n")
+def say(what: object) -> None:
+    """Tell whoever started this process, as a line of JSON."""
+    sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
     loaded = settings.load(ProbeSettings)
     telemetry.configure("probe", loaded.log_level)
-    asyncio.run(server.run(build_with(as_named), loaded, started=announce))
+    asyncio.run(server.run(build_with(as_named), loaded, started=lambda ports: say(asdict(ports))))
