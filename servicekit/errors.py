@@ -62,11 +62,15 @@ class ServiceError(Exception):
         )
         self.code_reason = reason or type(self).reason
 
-    def at(self, field: str) -> "ServiceError":
-        """Return the same error, said of `field` (which the raiser did not know) instead of its own fields."""
+    def relocated(self, path: str, to: str) -> "ServiceError":
+        """Return the same error with the field `path` of another message called `to`, as this caller knows it."""
+
+        def moved(text: str) -> str:
+            return to + text.removeprefix(path) if text.startswith(path) else text
+
         return type(self)(
-            self.message,
-            violations=[Violation(field, self.message)],
+            moved(self.message),
+            violations=[Violation(moved(v.field), v.description) for v in self.violations],
             resource=self.resource,
             metadata=self.metadata,
             retry_after_seconds=self.retry_after_seconds,

@@ -1,0 +1,18 @@
+"""Runs the gateway: `python -m gateway`."""
+
+import asyncio
+
+from gateway.app import build
+from gateway.settings import GatewaySettings
+from servicekit import server, settings, telemetry
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    loaded = settings.load(GatewaySettings)
+    telemetry.configure("gateway", loaded.log_level)
+    asyncio.run(server.run(build, loaded))
+
+
+if __name__ == "__main__":
+    main()

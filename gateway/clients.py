@@ -1,0 +1,158 @@
+"""The two services behind the gateway, over their stubs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+
+from gateway.ports import Checked, Embedded, Indexed, Model, Outcome, Payload, Picture, Question, Version
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, search_pb2, search_pb2_grpc, types_pb2
+from servicekit import channel, status
+from servicekit.errors import ServiceError
+
+Response = TypeVar("Response")
+_OUTCOMES = {
+    image_search_pb2.IndexResult.OUTCOME_CREATED: Outcome.CREATED,
+    image_search_pb2.IndexResult.OUTCOME_UPDATED: Outcome.UPDATED,
+    image_search_pb2.IndexResult.OUTCOME_UNCHANGED: Outcome.UNCHANGED,
+}
+
+
+class EmbedderClient:
+    """The embedder."""
+
+    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float) -> None:
+        self._stub = embedder_pb2_grpc.EmbedderServiceStub(connection)
+        self._timeout = timeout_seconds
+
+    async def list_models(self, request: embedder_pb2.ListModelsRequest) -> embedder_pb2.ListModelsResponse:
+        """Hand the call on."""
+        return await self._call(self._stub.ListModels, request)
+
+    async def models(self) -> list[Model]:
+        """See Embedder."""
+        response = await self.list_models(embedder_pb2.ListModelsRequest())
+        return [Model(model.name, model.fingerprint, model.dimension) for model in response.models]
+
+    async def embed(self, pictures: Sequence[Picture], models: Sequence[str]) -> list[Embedded]:
+        """See Embedder."""
+        request = embedder_pb2.EmbedRequest(
+            images=[picture.source for picture in pictures],
+            models=models,
+            encoding=types_pb2.VECTOR_ENCODING_FLOAT32_LE,
+        )
+        response: embedder_pb2.EmbedResponse = await self._call(self._stub.Embed, request)
+        return [_embedded(result) for result in response.results]
+
+    async def _call(self, method: Callable[..., Awaitable[Response]], request: Any) -> Response:
+        return await channel.call(method, request, stage="infer", cap_seconds=self._timeout)
+
+
+class SearchClient:
+    """The search service."""
+
+    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float) -> None:
+        self._stub = search_pb2_grpc.SearchServiceStub(connection)
+        self._timeout = timeout_seconds
+
+    async def hand_on(self, method: str, request: Payload) -> Payload:
+        """Make a call that both services have in common, with the caller's own request."""
+        return await self._call(getattr(self._stub, method), request)
+
+    async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
+        """See Search."""
+        request = image_search_pb2.CreateCollectionRequest(collection=collection)
+        request.collection.ClearField("bindings")
+        for model in models:
+            request.collection.bindings.add(model=model.name, fingerprint=model.fingerprint, dimension=model.dimension)
+        return (await self.hand_on("CreateCollection", request)).collection
+
+    async def models_of(self, collection: str) -> list[str]:
+        """See Search."""
+        request = image_search_pb2.GetCollectionRequest(name=collection)
+        return list((await self.hand_on("GetCollection", request)).collection.models)
+
+    async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
+        """See Search."""
+        request = search_pb2.CheckImagesRequest(collection=collection, images=map(_version, versions))
+        response: search_pb2.CheckImagesResponse = await self._call(self._stub.CheckImages, request)
+        checked = [Checked(result.unchanged, _error(result)) for result in response.results]
+        return list(response.collection.models), checked
+
+    async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
+        """See Search."""
+        request = search_pb2.UpsertImagesRequest(
+            collection=collection,
+            images=[
+                search_pb2.ImageVectors(
+                    version=_version(version),
+                    width_px=embedded.width_px,
+                    height_px=embedded.height_px,
+                    embeddings=embedded.embeddings,
+                )
+                for version, embedded in images
+            ],
+        )
+        response: search_pb2.UpsertImagesResponse = await self._call(self._stub.UpsertImages, request)
+        return [
+            Indexed(result.image_id, result.content_sha256, _OUTCOMES.get(result.outcome), _error(result))
+            for result in response.results
+        ]
+
+    async def search(self, question: Question, query: Embedded | None) -> Payload:
+        """See Search."""
+        given = question.request
+        request = search_pb2.SearchRequest(
+            collection=question.collection,
+            models=question.models,
+            top_k=given.top_k,
+            max_distance=given.max_distance if given.HasField("max_distance") else None,
+            exclude_self=given.exclude_self,
+            include_attributes=given.include_attributes,
+            require_all_models=given.require_all_models,
+            filter=given.filter if given.HasField("filter") else None,
+            fusion=given.fusion,
+            **_query(question, query),
+        )
+        return await self._call(self._stub.Search, request)
+
+    async def compare(self, question: Question, query: Embedded | None) -> Payload:
+        """See Search."""
+        given = question.request
+        request = search_pb2.CompareRequest(
+            collection=question.collection,
+            models=question.models,
+            top_k=given.top_k,
+            filter=given.filter if given.HasField("filter") else None,
+            **_query(question, query),
+        )
+        return await self._call(self._stub.Compare, request)
+
+    async def _call(self, method: Callable[..., Awaitable[Response]], request: Any) -> Response:
+        return await channel.call(method, request, stage="search", cap_seconds=self._timeout)
+
+
+def _query(question: Question, query: Embedded | None) -> dict[str, Any]:
+    if query is None:
+        return {"image_id": question.request.image_id}
+    return {
+        "vectors": search_pb2.QueryVectors(embeddings=query.embeddings, content_sha256=query.content_sha256),
+    }
+
+
+def _version(version: Version) -> search_pb2.ImageVersion:
+    return search_pb2.ImageVersion(
+        image_id=version.image_id,
+        content_sha256=version.content_sha256,
+        uri=version.entry.uri,
+        attributes=version.entry.attributes,
+    )
+
+
+def _embedded(result: embedder_pb2.EmbedResult) -> Embedded:
+    return Embedded(result.content_sha256, result.width_px, result.height_px, result.embeddings, _error(result))
+
+
+def _error(result: Any) -> ServiceError | None:
+    """Return the error of one item of a batch, if it has one."""
+    return status.from_status(result.error) if result.HasField("error") else None

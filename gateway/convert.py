@@ -1,0 +1,74 @@
+"""Messages to values and back."""
+
+from google.protobuf.duration_pb2 import Duration
+
+from gateway.ports import Answer, Entry, Indexed, Outcome, Picture, Question
+from likeness.v1 import image_search_pb2, types_pb2
+from servicekit import status
+from servicekit.errors import invalid_field
+
+_OUTCOMES = {
+    Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
+    Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
+    Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
+}
+
+
+def _picture(message: types_pb2.Image) -> Picture:
+    return Picture(message.content, message)
+
+
+def from_entries(request: image_search_pb2.IndexImagesRequest) -> list[Entry]:
+    """Return the images to index."""
+    return [
+        Entry(i, entry.image_id, _picture(entry.image), entry.uri, entry.attributes)
+        for i, entry in enumerate(request.entries)
+    ]
+
+
+def from_question(request: image_search_pb2.SearchImagesRequest | image_search_pb2.CompareModelsRequest) -> Question:
+    """Return what to look for.
+
+    Raises:
+        InvalidField: neither a picture nor an image id is given.
+    """
+    kind = request.WhichOneof("query")
+    if kind is None:
+        raise invalid_field("query", "give an image or an image_id")
+    picture = _picture(request.image) if kind == "image" else None
+    return Question(request.collection, picture, list(request.models), request)
+
+
+def to_result(indexed: Indexed) -> image_search_pb2.IndexResult:
+    """Return what became of one image as a message."""
+    result = image_search_pb2.IndexResult(image_id=indexed.image_id, content_sha256=indexed.content_sha256)
+    if indexed.error:
+        result.error.CopyFrom(status.to_status(indexed.error))
+    elif indexed.outcome:
+        result.outcome = _OUTCOMES[indexed.outcome]
+    return result
+
+
+def to_search_response(answer: Answer) -> image_search_pb2.SearchImagesResponse:
+    """Return an answer as a message."""
+    return image_search_pb2.SearchImagesResponse(
+        hits=answer.found.hits,
+        per_model=answer.found.per_model,
+        model_errors=answer.found.model_errors,
+        timings=image_search_pb2.Timings(
+            total=_duration(answer.total_seconds),
+            embed=_duration(answer.embed_seconds),
+            search=_duration(answer.search_seconds),
+        ),
+    )
+
+
+def to_compare_response(answer: Answer) -> image_search_pb2.CompareModelsResponse:
+    """Return a comparison as a message."""
+    return image_search_pb2.CompareModelsResponse(per_model=answer.found.per_model, agreements=answer.found.agreements)
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

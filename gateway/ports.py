@@ -1,0 +1,155 @@
+"""The values that the gateway looks into, and what it needs of the two services behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+from servicekit import errors
+
+Payload: TypeAlias = Any
+"""A part of a request or an answer that is handed on unread."""
+
+
+class DuplicateId(errors.InvalidArgument):
+    """One id stands twice in a batch."""
+
+    reason = "DUPLICATE_ID"
+
+
+class ModelNotFound(errors.NotFound):
+    """The embedder does not serve this model."""
+
+    reason = "MODEL_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded image, or the address of one, or neither."""
+
+    content: bytes
+    source: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image to index; `position` is its place in the request."""
+
+    position: int
+    image_id: str
+    picture: Picture
+    uri: str
+    attributes: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What the embedder made of one picture: its vectors, or an error."""
+
+    content_sha256: str
+    width_px: int
+    height_px: int
+    embeddings: Payload
+    error: errors.ServiceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a caller says an image is, its vectors apart."""
+
+    entry: Entry
+    image_id: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the search service knows of an image before it is embedded."""
+
+    unchanged: bool
+    error: errors.ServiceError | None = None
+
+
+class Outcome(Enum):
+    """What a write did."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What became of one image: an outcome, or an error."""
+
+    image_id: str
+    content_sha256: str
+    outcome: Outcome | None = None
+    error: errors.ServiceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that the embedder serves."""
+
+    name: str
+    fingerprint: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for: a picture, or an image of the collection; `request` holds all the rest."""
+
+    collection: str
+    picture: Picture | None
+    models: Sequence[str]
+    request: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found, and where the time went."""
+
+    found: Payload
+    total_seconds: float
+    embed_seconds: float
+    search_seconds: float
+
+
+class Embedder(Protocol):
+    """Pictures in, vectors out. Every method may raise what the embedder answers, or BackendUnavailable."""
+
+    async def list_models(self, request: Payload) -> Payload:
+        """Hand a ListModels call on."""
+
+    async def models(self) -> list[Model]:
+        """Return the models that are served, by name."""
+
+    async def embed(self, pictures: Sequence[Picture], models: Sequence[str]) -> list[Embedded]:
+        """Return what each picture became, in order; fields in errors are of a list named `images`."""
+
+
+class Search(Protocol):
+    """Vectors in, look-alikes out. Every method may raise what the search service answers, or BackendUnavailable."""
+
+    async def hand_on(self, method: str, request: Payload) -> Payload:
+        """Hand on a call that both services have in common."""
+
+    async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
+        """Make a collection that is bound to these models, and return it."""
+
+    async def models_of(self, collection: str) -> list[str]:
+        """Return the names of a collection's models."""
+
+    async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
+        """Return the names of the collection's models and what is known of each image, in order."""
+
+    async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
+        """Write images and return what became of each, in order."""
+
+    async def search(self, question: Question, query: Embedded | None) -> Payload:
+        """Return what is nearest to the query, or to the image that the request names."""
+
+    async def compare(self, question: Question, query: Embedded | None) -> Payload:
+        """Return each model's list and how far they agree."""

@@ -1,0 +1,60 @@
+"""ImageSearchService: messages to values, one call, values to messages."""
+
+from typing import Any
+
+import grpc
+
+from gateway import convert
+from gateway.coordinator import Coordinator
+from gateway.ports import Embedder, Search
+from likeness.v1 import embedder_pb2, image_search_pb2_grpc
+from likeness.v1 import image_search_pb2 as pb
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
+    """The proto service: what takes both services goes to the coordinator, the rest is handed on."""
+
+    def __init__(self, coordinator: Coordinator, embedder: Embedder, search: Search) -> None:
+        self._coordinator = coordinator
+        self._embedder = embedder
+        self._search = search
+
+    async def CreateCollection(
+        self, request: pb.CreateCollectionRequest, context: Context
+    ) -> pb.CreateCollectionResponse:
+        made = await self._coordinator.create_collection(request.collection, request.collection.models)
+        return pb.CreateCollectionResponse(collection=made)
+
+    async def IndexImages(self, request: pb.IndexImagesRequest, context: Context) -> pb.IndexImagesResponse:
+        entries = convert.from_entries(request)
+        indexed = await self._coordinator.index(request.collection, entries, request.request_id)
+        return pb.IndexImagesResponse(results=map(convert.to_result, indexed))
+
+    async def SearchImages(self, request: pb.SearchImagesRequest, context: Context) -> pb.SearchImagesResponse:
+        return convert.to_search_response(await self._coordinator.search(convert.from_question(request)))
+
+    async def CompareModels(self, request: pb.CompareModelsRequest, context: Context) -> pb.CompareModelsResponse:
+        return convert.to_compare_response(await self._coordinator.compare(convert.from_question(request)))
+
+    async def GetCollection(self, request: pb.GetCollectionRequest, context: Context) -> Any:
+        return await self._search.hand_on("GetCollection", request)
+
+    async def ListCollections(self, request: pb.ListCollectionsRequest, context: Context) -> Any:
+        return await self._search.hand_on("ListCollections", request)
+
+    async def DeleteCollection(self, request: pb.DeleteCollectionRequest, context: Context) -> Any:
+        return await self._search.hand_on("DeleteCollection", request)
+
+    async def GetImage(self, request: pb.GetImageRequest, context: Context) -> Any:
+        return await self._search.hand_on("GetImage", request)
+
+    async def ListImages(self, request: pb.ListImagesRequest, context: Context) -> Any:
+        return await self._search.hand_on("ListImages", request)
+
+    async def DeleteImages(self, request: pb.DeleteImagesRequest, context: Context) -> Any:
+        return await self._search.hand_on("DeleteImages", request)
+
+    async def ListModels(self, request: embedder_pb2.ListModelsRequest, context: Context) -> Any:
+        return await self._embedder.list_models(request)
