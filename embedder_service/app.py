@@ -1,0 +1,62 @@
+"""The embedder's composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import grpc
+import structlog
+
+from embedder_service import catalog, cpus
+from embedder_service.embedding import Embedder
+from embedder_service.images import Limits, PillowDecoder
+from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.servicer import EmbedderServicer
+from embedder_service.settings import EmbedderSettings
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc
+from servicekit.server import App, Service
+
+_NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
+_log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
+    """Load the models, and close the threads behind the last call."""
+    processors = cpus.available()
+    decode_threads = settings.decode_threads or processors
+    runs = settings.concurrent_runs or processors
+    run_threads = settings.run_threads or processors
+    _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
+    with ThreadPoolExecutor(decode_threads, "decode") as decoding, ThreadPoolExecutor(runs, "infer") as inferring:
+        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
+        models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
+        decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
+        embedder = Embedder(
+            models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
+        )
+        yield App(
+            services=[Service(_NAME, partial(_register, embedder))],
+            checks=[embedder],
+            unusable=[f"{_NAME}/{name}" for name in models.refused],
+        )
+
+
+def _repositories(settings: EmbedderSettings) -> list[Path]:
+    return [*([catalog.BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
+
+
+def _limits(settings: EmbedderSettings) -> Limits:
+    return Limits(
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        max_side_px=settings.max_image_side_px,
+        max_jpeg_scans=settings.max_jpeg_scans,
+    )
+
+
+def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
+    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)

@@ -1,0 +1,102 @@
+"""What the core needs of others, the values that pass between them, and what can go wrong with a picture."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from embedder_service.model_card import Geometry, ModelCard
+from servicekit import errors
+
+Pixels = npt.NDArray[np.uint8]
+"""One picture, [height, width, 3], RGB."""
+Vectors = npt.NDArray[np.float32]
+"""One vector, or one row a picture."""
+
+
+CONTENT = "content"
+"""The field that an ImageDecoder's errors are about, within its image."""
+
+
+class ImageUndecodable(errors.InvalidArgument):
+    """The bytes are no picture of a format that is read here, or are damaged."""
+
+    reason = "IMAGE_UNDECODABLE"
+
+
+class ImageTooLarge(errors.InvalidArgument):
+    """The file, or the picture that its header announces, is over a limit."""
+
+    reason = "IMAGE_TOO_LARGE"
+
+
+class ImageTooComplex(errors.InvalidArgument):
+    """Decoding would take more time or memory than a picture may have."""
+
+    reason = "IMAGE_TOO_COMPLEX"
+
+
+class UriNotAllowed(errors.PermissionDenied):
+    """The picture is at an address that this server does not read."""
+
+    reason = "URI_NOT_ALLOWED"
+
+
+class ModelNotFound(errors.NotFound):
+    """No model of that name is served."""
+
+    reason = "MODEL_NOT_FOUND"
+
+
+class ModelUnusable(Exception):
+    """A model cannot be served. The message says why, in one line for the operator, and goes to the log alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """A picture, ready for every model that asked."""
+
+    width_px: int
+    """Of the whole picture, after EXIF orientation."""
+    height_px: int
+    format: str
+    content_sha256: str
+    """Of the encoded bytes, in lower-case hex."""
+    pixels: Sequence[Pixels]
+    """One for each geometry asked for, in that order."""
+
+
+class ImageDecoder(Protocol):
+    """Turns encoded pictures into pixels: the work of one picture in one place, which may be another process."""
+
+    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+        """Decode `content` once, and resize and crop it for each of `geometries`.
+
+        May be called any number of times at once; the adapter bounds how many are worked on.
+
+        Raises:
+            ImageUndecodable, ImageTooLarge, ImageTooComplex: the picture is at fault; they name the field CONTENT.
+        """
+
+
+class Model(Protocol):
+    """A network that is loaded, tried, and ready."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What it is, and what it must be given."""
+
+    async def infer(self, images: Sequence[Pixels]) -> Vectors:
+        """Return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
+
+        May be called any number of times at once; the adapter bounds how many run, and cuts large batches up.
+
+        Args:
+            images: At least one, each of the size that `card.preprocessing.geometry` says.
+        """
+
+
+LoadModel = Callable[[ModelCard, bytes], Model]
+"""Makes a model of a card and of the ONNX file that the card's hash is of; raises ModelUnusable."""

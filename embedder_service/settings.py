@@ -1,0 +1,56 @@
+"""The embedder's settings, read from LIKENESS_EMBEDDER_*."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from embedder_service.embedding import MAX_IMAGES
+from servicekit.settings import ServerSettings
+
+
+class EmbedderSettings(ServerSettings):
+    """How pictures are read, which models there are and how they are run."""
+
+    model_config = SettingsConfigDict(frozen=True, env_prefix="LIKENESS_EMBEDDER_")
+
+    port: int = Field(50051, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
+    health_port: int = Field(
+        50061, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
+    )
+
+    model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders of models, beside the built-in ones, separated as in PATH; each subfolder is a model."
+    )
+    built_in_models: bool = Field(True, description="Whether the models `colour` and `shape` are served.")
+    trial_seconds: float = Field(
+        10.0, gt=0, le=600, description="Time for a model's trial run at start; a slower one is refused, in seconds."
+    )
+
+    max_image_bytes: int = Field(20 * 1024 * 1024, ge=1, description="Largest encoded image, in bytes.")
+    max_image_pixels: int = Field(50_000_000, ge=1, description="Largest width times height of an image.")
+    max_image_side_px: int = Field(65_535, ge=1, description="Largest width or height of an image, in pixels.")
+    max_jpeg_scans: int = Field(100, ge=1, description="Most scans that a JPEG may have.")
+    extra_formats: Annotated[tuple[Literal["TIFF", "AVIF"], ...], NoDecode] = Field(
+        (), description="Formats to read beside JPEG, PNG, WebP, GIF and BMP: TIFF, AVIF or both, with a comma."
+    )
+
+    max_waiting_images: int = Field(
+        256, ge=MAX_IMAGES, description="Images taken on and not yet answered; more are refused with OVERLOADED."
+    )
+    decode_threads: int = Field(0, ge=0, le=256, description="Images decoded at once; 0: one a processor.")
+    concurrent_runs: int = Field(0, ge=0, le=256, description="Runs of models at once; 0: one a processor.")
+    run_threads: int = Field(0, ge=0, le=256, description="Threads that one run may use; 0: one a processor.")
+    max_batch: int = Field(8, ge=1, le=MAX_IMAGES, description="Images in one run of a model.")
+
+    @field_validator("model_dirs", mode="before")
+    @classmethod
+    def _split_path(cls, value: Any) -> Any:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("extra_formats", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        return [part.strip().upper() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
