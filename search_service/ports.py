@@ -184,10 +184,10 @@ class VectorStore(Protocol):
         """Return one row's vector, or None if it is not there."""
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
-        """Remove rows; keys that are not there are no error."""
+        """Remove rows; keys that are not there are no error. Searches may show them for a moment yet."""
 
     async def count(self, space: str) -> int:
-        """Return how many rows a space holds."""
+        """Return how many rows a space holds, every write and deletion so far counted."""
 
     async def check(self) -> None:
         """Return if the store answers."""

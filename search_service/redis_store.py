@@ -108,9 +108,9 @@ class RedisRecordStore:
         """See RecordStore."""
         with _translated():
             texts = await self._redis.hvals(_DROPPED)
-            seconds, _ = await self._redis.time()
+            seconds, microseconds = await self._redis.time()
         aged = [str(text).split("|", 1) for text in texts]
-        horizon_ms = (seconds - older_than_seconds) * 1000
+        horizon_ms = (seconds - older_than_seconds) * 1000 + microseconds // 1000
         return [encoding.collection(text) for dropped_ms, text in aged if int(dropped_ms) <= horizon_ms]
 
     async def clear(self, collection: Collection) -> None:

@@ -1,0 +1,50 @@
+"""The stores under contract: each fake beside the real things it stands for."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from search_service.milvus_store import MilvusVectorStore
+from search_service.ports import RecordStore, VectorStore
+from search_service.redis_store import RedisRecordStore
+from tests import servers
+from tests.fakes import MemoryRecordStore, MemoryVectorStore
+
+
+@pytest.fixture(scope="session")
+def short_directory() -> Iterator[Path]:
+    """A folder whose path is short enough for a unix socket in it."""
+    with tempfile.TemporaryDirectory(prefix="likeness-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session", params=["memory", "milvus-lite", "milvus-server"])
+async def vectors(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[VectorStore]:
+    """Every vector store there is."""
+    if request.param == "memory":
+        yield MemoryVectorStore()
+        return
+    flavour = request.param.removeprefix("milvus-")
+    run = {"lite": servers.milvus_lite, "server": servers.milvus_server}[flavour]
+    with run(tmp_path_factory.mktemp(flavour)) as uri:
+        async with MilvusVectorStore.open(
+            uri, token="", flavour=flavour, threads=4, timeout_seconds=30, ensure=lambda: None
+        ) as store:
+            yield store
+
+
+@pytest.fixture(scope="session", params=["memory", *servers.REDIS_BINARIES])
+async def records(request: pytest.FixtureRequest, short_directory: Path) -> AsyncIterator[RecordStore]:
+    """Every record store there is."""
+    if request.param == "memory":
+        yield MemoryRecordStore()
+        return
+    directory = short_directory / request.param
+    directory.mkdir()
+    with servers.redis_server(directory, servers.REDIS_BINARIES[request.param]) as url:
+        async with RedisRecordStore.open(url, password="", timeout_seconds=5, max_connections=4) as store:
+            yield store

