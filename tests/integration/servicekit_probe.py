@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -173,6 +174,7 @@ async def as_named(name: str, _context: Any) -> None:
         say(name)
         await asyncio.sleep(float(text))
     if verb == "fault":
+        logging.getLogger("library").warning("something is about to break")
         raise RuntimeError("something broke")
 
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -20,7 +21,6 @@ from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
 PATIENCE_SECONDS = 20
-PROBE = (sys.executable, "-m", probe.__name__)
 
 
 class Running:
@@ -44,23 +44,32 @@ class Running:
         return await asyncio.wait_for(self.process.wait(), PATIENCE_SECONDS)
 
 
-def environment(**settings: object) -> dict[str, str]:
-    return {**os.environ, **{f"LIKENESS_PROBE_{name.upper()}": str(value) for name, value in settings.items()}}
+@contextlib.asynccontextmanager
+async def launched(**settings: object) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The probe as a process, whatever becomes of it; killed at the end if it is still there."""
+    environment = {**os.environ, **{f"LIKENESS_PROBE_{name.upper()}": str(value) for name, value in settings.items()}}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        probe.__name__,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
 
 
 @contextlib.asynccontextmanager
-async def process(**settings: object) -> AsyncIterator[Running]:
-    started = await asyncio.create_subprocess_exec(
-        *PROBE, env=environment(**settings), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    running = Running(started)
-    try:
+async def listening(**settings: object) -> AsyncIterator[Running]:
+    async with launched(**settings) as process:
+        running = Running(process)
         await running.listening()
         yield running
-    finally:
-        if started.returncode is None:
-            started.kill()
-            await started.wait()
 
 
 @contextlib.asynccontextmanager
@@ -102,7 +111,7 @@ async def test_sigterm_loses_no_call() -> None:
     """Not ready at once; calls in flight, and one made while draining, are answered; exit code 0."""
     loop = asyncio.get_running_loop()
     seconds = [round(0.1 * n, 1) for n in range(1, 21)]
-    async with process(drain_seconds=1, grace_seconds=10) as running, channel_to(running) as channel:
+    async with listening(drain_seconds=1, grace_seconds=10) as running, channel_to(running) as channel:
         watch = HealthWatch(running.health_address)
         await watch.until(health_pb2.HealthCheckResponse.SERVING)
         calls = await slow_calls(running, channel, *seconds)
@@ -120,7 +129,7 @@ async def test_sigterm_loses_no_call() -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_loses_no_call_either(signum: signal.Signals) -> None:
-    async with process(grace_seconds=10) as running, channel_to(running) as channel:
+    async with listening(grace_seconds=10) as running, channel_to(running) as channel:
         (pending,) = await slow_calls(running, channel, 0.5)
         running.process.send_signal(signum)
         running.process.send_signal(signum)
@@ -129,25 +138,20 @@ async def test_a_second_signal_loses_no_call_either(signum: signal.Signals) -> N
 
 
 async def test_a_port_that_is_taken_ends_the_second_server() -> None:
-    async with process() as first:
+    async with listening() as first:
         port = first.address.rpartition(":")[2]
-        second = await asyncio.create_subprocess_exec(
-            *PROBE,
-            env=environment(port=port),
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, output = await asyncio.wait_for(second.communicate(), PATIENCE_SECONDS)
-        assert second.returncode not in (0, None)
-        assert port in output.decode()
+        async with launched(port=port) as second:
+            assert second.stderr is not None
+            output = await asyncio.wait_for(second.stderr.read(), PATIENCE_SECONDS)
+            assert await second.wait() != 0
+            assert port in output.decode()
 
 
 async def test_wrong_settings_end_the_server_with_all_of_them_named() -> None:
-    started = await asyncio.create_subprocess_exec(
-        *PROBE, env=environment(port=70000, prot=1), stderr=asyncio.subprocess.PIPE
-    )
-    _, output = await asyncio.wait_for(started.communicate(), PATIENCE_SECONDS)
-    assert started.returncode == 1
+    async with launched(port=70000, prot=1) as process:
+        assert process.stderr is not None
+        output = await asyncio.wait_for(process.stderr.read(), PATIENCE_SECONDS)
+        assert await process.wait() == 1
     assert {"LIKENESS_PROBE_PORT", "LIKENESS_PROBE_PROT"} <= set(output.decode().replace(":", " ").split())
 
 
@@ -195,6 +199,14 @@ async def test_parts_close_once_every_call_is_answered(serve: Serve) -> None:
         await running.stop()
         assert await pending == ["cat"]
     assert log == ["call served", "parts closed"]
+
+
+async def test_both_ports_are_free_afterwards(serve: Serve) -> None:
+    running = await serve(probe.build_with(probe.nothing), ProbeSettings())
+    await running.stop()
+    for address in (running.address, running.health_address):
+        host, _, port = address.rpartition(":")
+        socket.create_server((host, int(port))).close()
 
 
 async def test_parts_that_fail_to_open_end_the_server_and_close_what_is_open() -> None:

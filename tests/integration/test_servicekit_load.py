@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+import structlog
 
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from tests.integration import servicekit_probe as probe
@@ -117,6 +118,14 @@ async def test_the_work_of_a_caller_who_leaves_stops_and_its_place_is_free(
     assert await asyncio.gather(*(call(channel, name) for name in ("third", "fourth"))) == [["third"], ["fourth"]]
 
 
+async def leave_in_the_middle(channel: grpc.aio.Channel) -> None:
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    call = stub.StreamEmbed()
+    await call.write(embedder_pb2.StreamEmbedRequest(item_id="1"))
+    await call.read()
+    call.cancel()
+
+
 async def test_a_stream_whose_reader_leaves_in_the_middle_ends_at_once(serve: Serve) -> None:
     """The reader takes one answer of many: the writer is then stuck in a write, not in its own code."""
     left = asyncio.Event()
@@ -132,10 +141,8 @@ async def test_a_stream_whose_reader_leaves_in_the_middle_ends_at_once(serve: Se
 
     running = await serve(probe.build_with(probe.nothing, embedder=Flood()), ProbeSettings(max_in_flight=1))
     async with grpc.aio.insecure_channel(running.address) as channel:
-        stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
-        call = stub.StreamEmbed()
-        await call.write(embedder_pb2.StreamEmbedRequest(item_id="1"))
-        await call.read()
-        call.cancel()
-        await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
-        assert await probe.unary_stream(channel, "next") == ["next"]
+        with structlog.testing.capture_logs() as logged:
+            await leave_in_the_middle(channel)
+            await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
+            assert await probe.unary_stream(channel, "next") == ["next"]
+    assert [entry.get("code") for entry in logged] == ["CANCELLED", "OK"]

@@ -74,6 +74,11 @@ def test_a_fault_is_logged_with_its_traceback_and_request_id(lines: list[str]) -
     assert "RuntimeError: something broke" in fault["exception"]
 
 
+def test_a_library_logs_in_the_same_way(lines: list[str]) -> None:
+    (warning,) = of(lines, "something is about to break")
+    assert (warning["logger"], warning["level"], warning["request_id"]) == ("library", "warning", "order-7")
+
+
 def test_nothing_that_a_caller_sent_is_logged(lines: list[str]) -> None:
     assert [line for line in lines if CANARY in line] == []
 

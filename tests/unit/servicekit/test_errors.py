@@ -12,15 +12,19 @@ def test_an_invalid_field_names_itself_in_message_and_violation() -> None:
     assert error.code_reason == "INVALID_FIELD"
 
 
-def test_an_error_said_of_a_field_keeps_its_kind_reason_and_details() -> None:
+def test_an_error_of_another_message_is_told_in_the_callers_words() -> None:
     class ImageUndecodable(errors.InvalidArgument):
         reason = "IMAGE_UNDECODABLE"
 
     about = errors.Resource("image", "cat")
-    error = ImageUndecodable("not an image", resource=about, metadata={"format": "?"}).at("images[3].content")
+    violations = [errors.Violation("images[1].content", "not an image"), errors.Violation("images[10]", "twice")]
+    error = ImageUndecodable(
+        "images[1].content: not an image", violations=violations, resource=about, metadata={"format": "?"}
+    ).relocated("images[1]", "entries[7].image")
     assert type(error) is ImageUndecodable
     assert error.code_reason == "IMAGE_UNDECODABLE"
-    assert error.violations == (errors.Violation("images[3].content", "not an image"),)
+    assert error.message == "entries[7].image.content: not an image"
+    assert [violation.field for violation in error.violations] == ["entries[7].image.content", "images[10]"]
     assert (error.resource, error.metadata) == (about, {"format": "?"})
 
 

@@ -71,7 +71,7 @@ def test_a_problem_does_not_repeat_the_value(monkeypatch: pytest.MonkeyPatch) ->
 def test_settings_are_frozen() -> None:
     loaded = settings.load(ProbeSettings)
     with pytest.raises(ValidationError, match="frozen"):
-        loaded.port = 1
+        loaded.port = 1  # type: ignore[misc]
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
