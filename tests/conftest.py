@@ -1,12 +1,14 @@
 """What every suite shares."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import servers
 from tests.serving import Serving, serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +27,29 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("needs the photographs and networks of ../shared/data, which are not beside this checkout")
     return path
+
+
+@pytest.fixture(scope="session")
+def short_directory() -> Iterator[Path]:
+    """A folder whose path is short enough for a unix socket in it."""
+    with tempfile.TemporaryDirectory(prefix="likeness-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def redis_url(short_directory: Path) -> Iterator[str]:
+    """A real Redis that fsyncs every write."""
+    directory = short_directory / "redis"
+    directory.mkdir()
+    with servers.redis_server(directory, servers.REDIS_BINARIES["redis"]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def milvus_server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Milvus server."""
+    with servers.milvus_server(tmp_path_factory.mktemp("milvus")) as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The stores under contract: each fake beside the real things it stands for."""
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,6 @@ from tests import servers
 from tests.fakes import MemoryRecordStore, MemoryVectorStore
 
 
-@pytest.fixture(scope="session")
-def short_directory() -> Iterator[Path]:
-    """A folder whose path is short enough for a unix socket in it."""
-    with tempfile.TemporaryDirectory(prefix="likeness-") as path:
-        yield Path(path)
-
-
 @pytest.fixture(scope="session", params=["memory", "milvus-lite", "milvus-server"])
 async def vectors(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -28,9 +21,12 @@ async def vectors(
     if request.param == "memory":
         yield MemoryVectorStore()
         return
-    flavour = request.param.removeprefix("milvus-")
-    run = {"lite": servers.milvus_lite, "server": servers.milvus_server}[flavour]
-    with run(tmp_path_factory.mktemp(flavour)) as uri:
+    with ExitStack() as stack:
+        if request.param == "milvus-lite":
+            uri = stack.enter_context(servers.milvus_lite(tmp_path_factory.mktemp("lite")))
+        else:
+            uri = request.getfixturevalue("milvus_server_uri")
+        flavour = request.param.removeprefix("milvus-")
         async with MilvusVectorStore.open(
             uri, token="", flavour=flavour, threads=4, timeout_seconds=30, ensure=lambda: None
         ) as store:
@@ -43,7 +39,7 @@ async def records(request: pytest.FixtureRequest, short_directory: Path) -> Asyn
     if request.param == "memory":
         yield MemoryRecordStore()
         return
-    directory = short_directory / request.param
+    directory = short_directory / f"contract-{request.param}"
     directory.mkdir()
     with servers.redis_server(directory, servers.REDIS_BINARIES[request.param]) as url:
         async with RedisRecordStore.open(url, password="", timeout_seconds=5, max_connections=4) as store:
