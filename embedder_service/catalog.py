@@ -15,6 +15,8 @@ from embedder_service.ports import LoadModel, Model, ModelUnusable
 BUILT_IN = Path(__file__).parent / "models"
 _CARD = "model.toml"
 _NETWORK = "model.onnx"
+# What else may be there: caches, the links that Kubernetes mounts volumes with, a file system's own folder.
+_NO_MODELS = (".", "_", "lost+found")
 # What stands in place of a large file where a checkout or a download went wrong.
 _PLACEHOLDERS = {b"version https://git-lfs": "a Git LFS pointer", b"<": "a web page"}
 _log = structlog.get_logger()
@@ -50,12 +52,12 @@ def load(repositories: Sequence[Path], load_model: LoadModel) -> Catalog:
 def _folders(repositories: Sequence[Path]) -> Iterator[Path]:
     """Yield the folders that are meant as models: in the order of the repositories, then of their names."""
     for repository in repositories:
-        if not repository.is_dir():
-            _log.error("model folder missing", folder=str(repository))
+        try:
+            found = sorted(repository.iterdir())
+        except OSError as error:
+            _log.error("model folder cannot be read", folder=str(repository), problem=error.strerror)
             continue
-        for folder in sorted(repository.iterdir()):
-            if (folder / _CARD).exists() or (folder / _NETWORK).exists():
-                yield folder
+        yield from (folder for folder in found if folder.is_dir() and not folder.name.startswith(_NO_MODELS))
 
 
 def _load(folder: Path, load_model: LoadModel) -> Model:

@@ -120,12 +120,15 @@ def _check_header(opened: ImageFile.ImageFile, content: bytes, limits: Limits) -
 def _upright(opened: ImageFile.ImageFile) -> Image.Image:
     """Return the first frame as EXIF says it is to be held. `n_frames` would read the whole file: it is never asked."""
     opened.load()
+    turn = _UPRIGHT.get(_orientation(opened))
+    return opened if turn is None else opened.transpose(turn)
+
+
+def _orientation(opened: ImageFile.ImageFile) -> int:
     try:
-        orientation = opened.getexif().get(ExifTags.Base.Orientation)
-        operation = _UPRIGHT.get(orientation)  # type: ignore[arg-type]  # whatever the file says, or None
+        return int(opened.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 a good picture with a damaged EXIF block is a good picture
-        operation = None
-    return opened if operation is None else opened.transpose(operation)
+        return 1
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -1,0 +1,101 @@
+"""Real photographs through the Embed RPC.
+
+The networks must retrieve as well as their table says, which only comes of decoding, resizing, cutting, normalising and
+pooling just as they were trained with. Two of them are quick; with LIKENESS_TEST_NETWORKS=all in the environment the
+other two, which take minutes, go through all the photographs as well.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from embedder_service.app import build
+from embedder_service.settings import EmbedderSettings
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
+from tests import embedder_models, embedder_retrieval
+from tests.embedder_retrieval import Photos
+from tests.serving import serving
+
+Vectors = npt.NDArray[np.float32]
+# Dimension, P@1 and mAP on the Imagenette photographs, from the README of the shared data.
+NETWORKS = {
+    "mobilenetv2": (1280, 0.942, 0.792),
+    "squeezenet1.1": (512, 0.862, 0.596),
+    "googlenet": (1024, 0.948, 0.852),
+    "resnet50_w1a2": (2048, 0.932, 0.818),
+}
+QUICK = ("mobilenetv2", "squeezenet1.1")
+ALL = os.environ.get("LIKENESS_TEST_NETWORKS") == "all"
+BATCH = 32
+
+
+@pytest.fixture(scope="module")
+async def stub(
+    shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[embedder_pb2_grpc.EmbedderServiceStub]:
+    repository = tmp_path_factory.mktemp("models")
+    for name, (dimension, _, _) in NETWORKS.items():
+        if ALL or name in QUICK:
+            content = (shared_data / "models" / f"{name}.onnx").read_bytes()
+            card = embedder_models.card(name, content, dimension, **embedder_models.IMAGENET)
+            embedder_models.write(repository, card, content)
+    settings = EmbedderSettings(port=0, health_port=0, model_dirs=(repository,), drain_seconds=0)
+    async with serving(build, settings) as server, grpc.aio.insecure_channel(server.address) as channel:
+        yield embedder_pb2_grpc.EmbedderServiceStub(channel)
+
+
+async def embed(stub: embedder_pb2_grpc.EmbedderServiceStub, photos: Photos, *models: str) -> list[Vectors]:
+    """Each model's vectors of all the photographs."""
+    rows: list[list[Vectors]] = [[] for _ in models]
+    for start in range(0, len(photos.contents), BATCH):
+        images = [types_pb2.Image(content=content) for content in photos.contents[start : start + BATCH]]
+        encoding = types_pb2.VECTOR_ENCODING_FLOAT32_LE
+        request = embedder_pb2.EmbedRequest(images=images, models=models, encoding=encoding)
+        for result in (await stub.Embed(request, timeout=120)).results:
+            for row, embedding in zip(rows, result.embeddings, strict=True):
+                row.append(np.frombuffer(embedding.vector.float32_le, "<f4"))
+    return [np.stack(row) for row in rows]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+async def test_networks_retrieve_as_well_as_their_table_says(
+    stub: embedder_pb2_grpc.EmbedderServiceStub, shared_data: Path, name: str
+) -> None:
+    if not ALL and name not in QUICK:
+        pytest.skip("takes minutes; set LIKENESS_TEST_NETWORKS=all to run it")
+    photos = embedder_retrieval.photos(shared_data, "imagenette")
+    (vectors,) = await embed(stub, photos, name)
+    cosines = embedder_retrieval.similarities(vectors)
+    _, precision, mean_average_precision = NETWORKS[name]
+    assert embedder_retrieval.precision_at_1(cosines, photos.labels) == pytest.approx(precision, abs=0.01)
+    measured = embedder_retrieval.mean_average_precision(cosines, photos.labels)
+    assert measured == pytest.approx(mean_average_precision, abs=0.01)
+
+
+async def test_built_in_models_find_more_together_than_apart(
+    stub: embedder_pb2_grpc.EmbedderServiceStub, shared_data: Path
+) -> None:
+    photos = embedder_retrieval.photos(shared_data, "imagenette")
+    colour, shape = await embed(stub, photos, "colour", "shape")
+    lists = [embedder_retrieval.similarities(vectors) for vectors in (colour, shape)]
+    precisions = [embedder_retrieval.precision_at_1(scores, photos.labels) for scores in lists]
+    assert precisions[0] >= 0.28
+    assert precisions[1] >= 0.29
+    joined = embedder_retrieval.similarities(np.concatenate([colour, shape], axis=1))
+    ranked = embedder_retrieval.reciprocal_rank_fusion(lists)
+    for fused in (joined, ranked):
+        assert embedder_retrieval.precision_at_1(fused, photos.labels) >= max(0.38, *precisions)
+
+
+async def test_built_in_models_find_an_edit_of_every_picture(
+    stub: embedder_pb2_grpc.EmbedderServiceStub, shared_data: Path
+) -> None:
+    photos = embedder_retrieval.photos(shared_data, "neardup")
+    lists = [embedder_retrieval.similarities(vectors) for vectors in await embed(stub, photos, "colour", "shape")]
+    for scores in (*lists, embedder_retrieval.reciprocal_rank_fusion(lists)):
+        assert embedder_retrieval.near_duplicate_hits(scores, photos) == 1.0

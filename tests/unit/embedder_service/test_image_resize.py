@@ -1,0 +1,64 @@
+"""Resizing and cutting equal torchvision's Resize and CenterCrop on a Pillow image, to the last pixel."""
+
+import hashlib
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedder_service.images import PillowDecoder
+from embedder_service.model_card import Geometry
+from embedder_service.ports import Pixels
+from tests import embedder_images as images
+
+FILTERS = ["NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS"]
+
+
+def torchvision(pixels: Pixels, resize_px: int, width: int, height: int, name: str) -> Pixels:
+    """The rules of torchvision.transforms.functional.resize and center_crop, version 0.20."""
+    picture = Image.fromarray(pixels)
+    w, h = picture.size
+    short, long = (w, h) if w <= h else (h, w)
+    new_short, new_long = resize_px, int(resize_px * long / short)
+    new = (new_short, new_long) if w <= h else (new_long, new_short)
+    resized = picture.resize(new, Image.Resampling[name])
+    top = round((new[1] - height) / 2.0)
+    left = round((new[0] - width) / 2.0)
+    return np.asarray(resized)[top : top + height, left : left + width]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_shorter_side_and_cut_equal_torchvision(decoder: PillowDecoder, name: str) -> None:
+    chance = random.Random(name)
+    for _ in range(25):
+        pixels = images.noise(chance.randint(1, 300), chance.randint(40, 300))
+        resize_px = chance.choice([32, 64, 71, 100])
+        width, height = chance.randint(1, resize_px), chance.randint(1, resize_px)
+        decoded = await decoder.decode(images.encode(pixels, "BMP"), [Geometry(width, height, name, resize_px)])
+        np.testing.assert_array_equal(decoded.pixels[0], torchvision(pixels, resize_px, width, height, name))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_stretch_ignores_the_aspect(decoder: PillowDecoder, name: str) -> None:
+    pixels = images.noise(37, 120)
+    decoded = await decoder.decode(images.encode(pixels, "BMP"), [Geometry(64, 48, name, 0)])
+    expected = np.asarray(Image.fromarray(pixels).resize((64, 48), Image.Resampling[name]))
+    np.testing.assert_array_equal(decoded.pixels[0], expected)
+
+
+async def test_a_very_long_picture_is_cut_from_its_middle(decoder: PillowDecoder) -> None:
+    """4 x 20,000, to a shorter side of 64: whole, it would be 64 x 320,000."""
+    pixels = np.zeros((20_000, 4, 3), np.uint8)
+    pixels[9_998:10_002] = 200
+    decoded = await decoder.decode(images.encode(pixels, "PNG"), [Geometry(64, 64, "BOX", 64)])
+    assert (decoded.pixels[0] == 200).all()
+
+
+async def test_each_geometry_gets_its_own_pixels_and_the_picture_is_described(decoder: PillowDecoder) -> None:
+    content = images.encode(images.noise(30, 50), "PNG")
+    geometries = [Geometry(16, 16, "BILINEAR", 0), Geometry(8, 4, "BICUBIC", 10)]
+    decoded = await decoder.decode(content, geometries)
+    assert [pixels.shape for pixels in decoded.pixels] == [(16, 16, 3), (4, 8, 3)]
+    assert (decoded.width_px, decoded.height_px, decoded.format) == (50, 30, "PNG")
+    assert decoded.content_sha256 == hashlib.sha256(content).hexdigest()
