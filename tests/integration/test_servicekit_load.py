@@ -118,31 +118,37 @@ async def test_the_work_of_a_caller_who_leaves_stops_and_its_place_is_free(
     assert await asyncio.gather(*(call(channel, name) for name in ("third", "fourth"))) == [["third"], ["fourth"]]
 
 
-async def leave_in_the_middle(channel: grpc.aio.Channel) -> None:
+class Flood(embedder_pb2_grpc.EmbedderServiceServicer):
+    """Answers with more than a connection holds while nobody reads."""
+
+    def __init__(self) -> None:
+        self.stuck = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def StreamEmbed(self, requests: AsyncIterator[Any], _: Any) -> AsyncIterator[Any]:  # noqa: N802 gRPC's name
+        try:
+            yield embedder_pb2.StreamEmbedResponse(item_id="first")
+            self.stuck.set()
+            yield embedder_pb2.StreamEmbedResponse(item_id="x" * 16_000_000)
+        finally:
+            self.left.set()
+
+
+async def leave_in_the_middle(channel: grpc.aio.Channel, flood: Flood) -> None:
     stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
     call = stub.StreamEmbed()
-    await call.write(embedder_pb2.StreamEmbedRequest(item_id="1"))
     await call.read()
+    await asyncio.wait_for(flood.stuck.wait(), PATIENCE_SECONDS)
     call.cancel()
+    await asyncio.wait_for(flood.left.wait(), PATIENCE_SECONDS)
 
 
 async def test_a_stream_whose_reader_leaves_in_the_middle_ends_at_once(serve: Serve) -> None:
-    """The reader takes one answer of many: the writer is then stuck in a write, not in its own code."""
-    left = asyncio.Event()
-
-    class Flood(embedder_pb2_grpc.EmbedderServiceServicer):
-        async def StreamEmbed(self, requests: AsyncIterator[Any], _: Any) -> AsyncIterator[Any]:  # noqa: N802 gRPC's name
-            try:
-                async for _request in requests:
-                    while True:
-                        yield embedder_pb2.StreamEmbedResponse(item_id="x" * 1_000_000)
-            finally:
-                left.set()
-
-    running = await serve(probe.build_with(probe.nothing, embedder=Flood()), ProbeSettings(max_in_flight=1))
+    """The writer is then stuck in a write, not in its own code."""
+    flood = Flood()
+    running = await serve(probe.build_with(probe.nothing, embedder=flood), ProbeSettings(max_in_flight=1))
     async with grpc.aio.insecure_channel(running.address) as channel:
         with structlog.testing.capture_logs() as logged:
-            await leave_in_the_middle(channel)
-            await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
+            await leave_in_the_middle(channel, flood)
             assert await probe.unary_stream(channel, "next") == ["next"]
     assert [entry.get("code") for entry in logged] == ["CANCELLED", "OK"]
