@@ -86,6 +86,8 @@ class EmbedderServiceServicer(object):
 
     def ListModels(self, request, context):
         """Lists the models that are served, by name.
+
+        Errors: only those that every call may end with.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -249,6 +249,8 @@ class ImageSearchServiceServicer(object):
 
     def ListModels(self, request, context):
         """Lists the models that a collection can be made with, by name.
+
+        Errors: only those that every call may end with.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
