@@ -1,10 +1,14 @@
 """Collections and records as the text that Redis keeps and the fields that Milvus keeps."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from search_service.ports import Attributes, Binding, Collection, IndexSpec, Metric, Record, RowKey, Version
+
+# Tag, length and number of one value, with its entry in a list or a map.
+_VALUE_BYTES = 16
 
 
 def collection_text(collection: Collection) -> str:
@@ -24,6 +28,15 @@ def collection(text: str) -> Collection:
 def attributes_text(attributes: Attributes) -> str:
     """Return attributes as JSON that is the same text for the same content."""
     return json.dumps(attributes, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def message_bytes(value: Any) -> int:
+    """Return at least as many bytes as a JSON value takes as a google.protobuf.Value."""
+    if isinstance(value, Mapping):
+        return _VALUE_BYTES + sum(_VALUE_BYTES + len(name.encode()) + message_bytes(v) for name, v in value.items())
+    if isinstance(value, list):
+        return _VALUE_BYTES + sum(map(message_bytes, value))
+    return _VALUE_BYTES + (len(value.encode()) if isinstance(value, str) else 0)
 
 
 def record_body(record: Record) -> str:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 from search_service import filters, limits
 from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token
+from search_service.encoding import message_bytes
 from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
 from search_service.sweep import Sweeper
 from servicekit.errors import Resource, invalid_field
 
 _DELETE_BATCH = 500
+# Callers in every language take 4 MiB unless told otherwise.
+_MAX_PAGE_BYTES = 3 * 1024 * 1024
+_RECORD_BYTES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,10 @@ class Images:
         collection = await self._records.collection(name)
         size = page_size or DEFAULT_PAGE
         found = await self._records.page(collection.uid, decode_token(page_token), size)
-        token = encode_token(found[-1].version.image_id) if len(found) == size else ""
-        return Page([r for r in found if condition is None or filters.holds(condition, r.version.attributes)], token)
+        fitting = _fitting(found)
+        more = len(fitting) < len(found) or len(found) == size
+        token = encode_token(fitting[-1].version.image_id) if more else ""
+        return Page([r for r in fitting if condition is None or filters.holds(condition, r.version.attributes)], token)
 
     async def delete(
         self, name: str, image_ids: Sequence[str], condition: filters.Filter | None, *, force: bool
@@ -100,6 +106,16 @@ class Images:
                 count += (await self._delete(name, [record.version.image_id for record in page.records])).count
             if not (token := page.next_token):
                 return Deleted(count, [])
+
+
+def _fitting(records: Sequence[Record]) -> Sequence[Record]:
+    """Return as many of the records, one at the least, as one answer should carry."""
+    total = 0
+    for i, record in enumerate(records):
+        total += _RECORD_BYTES + len(record.version.uri) + message_bytes(record.version.attributes)
+        if i and total > _MAX_PAGE_BYTES:
+            return records[:i]
+    return records
 
 
 def image_not_found(image_id: str) -> ImageNotFound:

@@ -1,0 +1,140 @@
+"""Searches over the stores' twins."""
+
+from dataclasses import replace
+
+import pytest
+
+from search_service import filters
+from search_service.fusion import Fusion
+from search_service.index import Query
+from search_service.ports import CollectionNotFound, FingerprintMismatch, ImageNotFound, ModelNotFound
+from servicekit.errors import BackendUnavailable, InvalidField
+from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
+
+
+@pytest.fixture
+async def filled(core: Core) -> Core:
+    """Forty images, each nearest to its own seed."""
+    await core.put(*(new_image(f"x{i:02}", i, n=float(i)) for i in range(40)))
+    return core
+
+
+def query(seed: int = 3, **options: object) -> Query:
+    return Query("c", [vector_of(model, seed) for model in DIMENSIONS], **options)  # type: ignore[arg-type]
+
+
+async def test_an_image_finds_itself_first(filled: Core) -> None:
+    answer = await filled.index.search(query(3))
+    assert answer.fused[0].image_id == "x03"
+    assert all(contribution.distance < 1e-3 for contribution in answer.fused[0].contributions)
+    assert [r.model for r in answer.rankings] == ["a", "b"]
+    assert all(len(r.neighbours) == 10 for r in answer.rankings)
+
+
+async def test_searching_by_id_is_searching_by_its_vectors(filled: Core) -> None:
+    by_id = await filled.index.search(Query("c", image_id="x03"))
+    assert by_id == await filled.index.search(query(3))
+
+
+async def test_exclude_self_by_id_and_by_content(filled: Core) -> None:
+    await filled.put(new_image("twin", 3))
+    by_id = await filled.index.search(Query("c", image_id="x03", exclude_self=True))
+    assert by_id.fused[0].image_id == "twin"
+    by_content = await filled.index.search(query(3, content_sha256=f"{3:064x}", exclude_self=True))
+    assert not {"x03", "twin"} & {hit.image_id for hit in by_content.fused}
+
+
+async def test_a_search_digs_past_rows_that_are_not_served(filled: Core) -> None:
+    """Thirty stale versions nearer than anything else do not hide the images behind them."""
+    for seed in range(100, 130):
+        await filled.put(new_image("moving", seed))
+    for space in filled.vectors.spaces.values():
+        for key, row in space.items():
+            if key.image_id == "moving":
+                space[key] = replace(row, vector=vector_of("a" if len(row.vector) == 8 else "b", 3).vector)
+    await filled.images.delete("c", ["moving"], None, force=False)
+    assert len(await filled.found(3, top_k=40)) == 40
+    assert (await filled.found(3))[0] == "x03"
+
+
+async def test_filters_dig_until_there_are_enough(filled: Core) -> None:
+    high = filters.Between("n", gte=35.0)
+    assert set(await filled.found(3, condition=high)) == {f"x{i}" for i in range(35, 40)}
+
+
+async def test_max_distance_cuts_each_models_list(filled: Core) -> None:
+    everything = await filled.index.search(query(3, top_k=40))
+    cut = await filled.index.search(query(3, top_k=40, max_distance=1.0))
+    for full, short in zip(everything.rankings, cut.rankings, strict=True):
+        assert list(short.neighbours) == [near for near in full.neighbours if near.distance <= 1.0]
+        assert 0 < len(short.neighbours) < 40
+
+
+async def test_one_model_alone_is_its_own_list(filled: Core) -> None:
+    answer = await filled.index.search(query(3, models=["b"]))
+    assert [hit.image_id for hit in answer.fused] == [near.image_id for near in answer.rankings[0].neighbours]
+
+
+async def test_one_failing_model_is_reported_beside_the_others(filled: Core) -> None:
+    filled.vectors.down = {next(iter(filled.vectors.spaces))}
+    answer = await filled.index.search(query(3))
+    assert list(answer.failed) == ["a"]
+    assert [r.model for r in answer.rankings] == ["b"]
+    with pytest.raises(BackendUnavailable):
+        await filled.index.search(query(3, require_all_models=True))
+    filled.vectors.down = set(filled.vectors.spaces)
+    with pytest.raises(BackendUnavailable):
+        await filled.index.search(query(3))
+
+
+async def test_what_is_not_there_is_not_found(filled: Core) -> None:
+    with pytest.raises(CollectionNotFound):
+        await filled.index.search(replace(query(), collection="none"))
+    with pytest.raises(ImageNotFound):
+        await filled.index.search(Query("c", image_id="none"))
+    with pytest.raises(ModelNotFound):
+        await filled.index.search(query(models=["none"]))
+
+
+async def test_vectors_of_another_fingerprint_are_refused(filled: Core) -> None:
+    vectors = [replace(vector_of("a", 1), fingerprint="other")]
+    with pytest.raises(FingerprintMismatch):
+        await filled.index.search(Query("c", vectors))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (query(top_k=0), "top_k"),
+        (query(top_k=1001), "top_k"),
+        (query(max_distance=-0.1), "max_distance"),
+        (query(max_distance=float("nan")), "max_distance"),
+        (query(fusion=Fusion(k=-1)), "fusion.k"),
+        (query(fusion=Fusion(weights={"a": -1.0})), "fusion.weights[a]"),
+        (query(fusion=Fusion(weights={"c": 1.0})), "fusion.weights"),
+        (query(fusion=Fusion(weights={"a": 0.0, "b": 0.0})), "fusion.weights"),
+        (query(models=["a", "a"]), "models"),
+        (Query("c", image_id='x" or 1==1'), "image_id"),
+    ],
+)
+async def test_a_wrong_search_names_its_field(filled: Core, wrong: Query, field: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        await filled.index.search(wrong)
+    assert refused.value.violations[0].field == field
+
+
+async def test_a_filter_that_is_too_deep_or_too_large_is_refused(filled: Core) -> None:
+    deep: filters.Filter = filters.Exists("n", True)
+    for _ in range(8):
+        deep = filters.AllOf([deep])
+    with pytest.raises(InvalidField, match="levels"):
+        await filled.index.search(query(condition=deep))
+    with pytest.raises(InvalidField, match="nodes"):
+        await filled.index.search(query(condition=filters.AllOf([filters.Exists("n", True)] * 256)))
+
+
+async def test_comparing_gives_every_pair(filled: Core) -> None:
+    comparison = await filled.index.compare(query(3))
+    assert list(comparison.agreements) == [("a", "b")]
+    with pytest.raises(InvalidField, match="two models"):
+        await filled.index.compare(query(3, models=["a"]))
