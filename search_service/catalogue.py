@@ -1,5 +1,6 @@
 """Collections: made, found, listed, deleted."""
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -59,8 +60,8 @@ class Catalogue:
         bindings = tuple(replace(b, space=_space(uid, b)) for b in wanted.bindings)
         collection = replace(wanted, uid=uid, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
         await self._records.prepare(collection)
-        for binding in bindings:
-            await self._vectors.create(binding.space, binding.dimension, collection.metric, collection.index)
+        spaces = [(binding.space, binding.dimension) for binding in bindings]
+        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index) for space in spaces))
         await self._records.register(collection)
         return Described(collection, 0)
 
