@@ -45,7 +45,7 @@ async def hits(likeness: System, collection: str, seed: int) -> list[tuple[str, 
 
 def details(error: grpc.aio.AioRpcError) -> tuple[str, str, list[str]]:
     """Return the code, the reason and the fields of an error."""
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata() or ())["grpc-status-details-bin"])  # type: ignore[arg-type]
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata() or ())["grpc-status-details-bin"])
     return error.code().name, *parts(status)
 
 
