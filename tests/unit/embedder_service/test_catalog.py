@@ -1,0 +1,166 @@
+"""A folder that is wrong costs one line of the log, and the others are served."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from embedder_service import catalog
+from embedder_service.catalog import Catalog
+from embedder_service.onnx_model import Engine, OnnxModel
+from tests import embedder_models
+from tests.embedder_models import FLOAT, INPUT, MEAN, UINT8, Port, average_colour, card, network, node, write
+
+GOOD = average_colour()
+Write = Callable[[Path], object]
+
+
+def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
+    engine = Engine(thread, threads=1, max_batch=8, trial_seconds=0.5)
+    return catalog.load(repositories, partial(OnnxModel, engine=engine))
+
+
+def model(content: bytes = GOOD, dimension: int = 3, **preprocessing: Any) -> Write:
+    """Writes the folder `wrong`, whose card goes with its network in all but what is said here."""
+    return lambda repository: write(repository, card("wrong", content, dimension, **preprocessing), content)
+
+
+def with_card(**fields: Any) -> Write:
+    return lambda repository: write(repository, card("wrong", GOOD, 3) | fields, GOOD).rename(repository / "wrong")
+
+
+def without(name: str) -> Write:
+    return lambda repository: (write(repository, card("wrong", GOOD, 3), GOOD) / name).unlink()
+
+
+def with_text(text: str) -> Write:
+    return lambda repository: (write(repository, card("wrong", GOOD, 3), GOOD) / "model.toml").write_text(text)
+
+
+def weights_outside(location: str) -> Write:
+    """A network whose weights are in a file beside it, which is there, in its folder and in the working directory."""
+
+    def write_both(repository: Path) -> None:
+        content = embedder_models.with_weights_at(location.format(repository=repository))
+        folder = write(repository, card("wrong", content, 3), content)
+        for place in (folder / "weights.bin", repository / "weights.bin", Path("weights.bin")):
+            place.write_bytes(np.ones(3, np.float32).tobytes())
+
+    return write_both
+
+
+def constant(values: list[float]) -> bytes:
+    """A network that gives the same whatever it sees."""
+    zero = node("Mul", ["mean", "nothing"], ["zero"])
+    total = node("Add", ["zero", "values"], ["feature"])
+    return network(MEAN, zero, total, nothing=np.array(0, np.float32), values=np.array(values, np.float32))
+
+
+FIXED: list[Port] = [("input", FLOAT, [1, 3, 8, 8])]
+TWO: list[Port] = [INPUT, ("other", FLOAT, ["n", 3])]
+REDUCE = [MEAN, node("Identity", ["mean"], ["feature"])]
+CASES: dict[str, tuple[Write, str]] = {
+    "another sha256": (with_card(onnx_sha256="0" * 64), "the sha256 of model.onnx is .*, and model.toml says 0{64}"),
+    "an unknown field": (with_card(licence="MIT"), "licence: Extra inputs are not permitted"),
+    "an unknown field below": (model(antialias=True), "preprocessing.antialias: Extra inputs"),
+    "a field that is missing": (with_text('name = "wrong"'), "description: Field required; license: Field required"),
+    "a contradiction": (model(crop="centre"), "preprocessing: .* crop = 'none'"),
+    "no TOML": (with_text("name: wrong"), "model.toml: "),
+    "another name": (with_card(name="right"), "name is 'right', and the folder's is 'wrong'"),
+    "no model.toml": (without("model.toml"), "model.toml cannot be read: No such file"),
+    "no model.onnx": (without("model.onnx"), "model.onnx cannot be read: No such file"),
+    "an empty folder": (lambda repository: (repository / "wrong").mkdir(), "model.toml cannot be read"),
+    "half a file": (model(GOOD[: len(GOOD) // 2]), "ONNX Runtime does not load model.onnx"),
+    "an empty file": (model(b""), "ONNX Runtime does not load model.onnx"),
+    "a web page": (model(b"<html>not found</html>"), "a web page, not a network"),
+    "a Git LFS pointer": (model(b"version https://git-lfs.github.com/spec/v1\n"), "a Git LFS pointer, not a network"),
+    "a custom operator": (model(network(node("Magic", ["input"], ["feature"], domain="my.ops"))), "my.ops:Magic"),
+    "weights in its folder": (weights_outside("weights.bin"), "(?i)external data path"),
+    "weights above it": (weights_outside("../weights.bin"), "(?i)external data path"),
+    "weights at a path": (weights_outside("{repository}/weights.bin"), "(?i)absolute path not allowed"),
+    "no such output": (model(output_tensor="prob"), r"no output 'prob'; it has \['feature'\]"),
+    "another dimension": (model(dimension=4), r"\[2, 3\] for 2 pictures, and model.toml says dimension = 4"),
+    "an output that is no vector": (model(network(node("Identity", ["input"], ["feature"]))), r"gave \[2, 3, 8, 8\]"),
+    "nothing to pool over": (model(pooling="max"), "its trial run failed"),
+    "a fixed batch": (model(network(*REDUCE, inputs=FIXED)), "the first axis .* is fixed, at 1"),
+    "another size": (model(input_width_px=9), r"has shape \['n', 3, 8, 8\], and model.toml makes it \[3, 8, 9\]"),
+    "another layout": (model(layout="NHWC"), r"makes it \[8, 8, 3\]"),
+    "another element type": (model(dtype="uint8", scale=1.0), r"is a tensor\(float\), and model.toml says uint8"),
+    "bytes for floats": (model(embedder_models.flat("input", UINT8, ["n", 3, 8, 8]), 192), "model.toml says float32"),
+    "two inputs": (model(network(*REDUCE, inputs=TWO)), "the graph has 2 inputs"),
+    "no numbers": (model(constant([np.nan, 1, 1])), "infinite or not numbers"),
+    "infinity": (model(constant([np.inf, 1, 1])), "infinite or not numbers"),
+    "a vector of no length": (model(constant([0, 0, 0])), "a vector of length zero"),
+    "a network that never ends": (model(embedder_models.endless()), "its trial run failed: .*terminate flag"),
+    "a batch it cannot take": (
+        model(network(node("Reshape", ["input", "row"], ["feature"]), row=np.array([1, 192])), 192),
+        "its trial run failed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("write_wrong", "problem"), CASES.values(), ids=CASES)
+def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
+    thread: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_wrong: Write, problem: str
+) -> None:
+    repository = tmp_path / "models"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("before", "zlast"):
+        write(repository, card(name, GOOD, 3), GOOD)
+    write_wrong(repository)
+    with capture_logs() as logs:
+        found = load(thread, repository)
+    assert list(found.models) == ["before", "zlast"]
+    assert list(found.refused) == ["wrong"]
+    (line,) = [line for line in logs if line["log_level"] == "error"]
+    assert (line["event"], line["model"]) == ("model refused", "wrong")
+    assert line["folder"] == str(repository / "wrong")
+    assert "\n" not in line["problem"]
+    assert re.search(problem, line["problem"]), line["problem"]
+
+
+def test_the_first_folder_of_a_name_is_served(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+    first = write(tmp_path / "a", card("same", GOOD, 3), GOOD)
+    second = write(tmp_path / "b", card("same", GOOD, 3, scale=1.0), GOOD)
+    with capture_logs() as logs:
+        found = load(thread, first.parent, second.parent)
+    assert found.models["same"].card.preprocessing.scale == 1 / 255
+    assert not found.refused  # the name is served
+    assert [(line["folder"], line["problem"]) for line in logs if line["log_level"] == "error"] == [
+        (str(second), "another folder of this name came first")
+    ]
+
+
+def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
+    thread: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    write(tmp_path / "b", card("good", GOOD, 3), GOOD)
+    with capture_logs() as logs:
+        found = load(thread, tmp_path / "a", tmp_path / "b")
+    assert list(found.models) == ["good"]
+    assert {"event": "model folder cannot be read", "folder": str(tmp_path / "a")}.items() <= logs[0].items()
+
+
+def test_what_is_no_model_is_passed_over(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+    """Caches, what Kubernetes mounts a volume with, a file system's own folder, and loose files."""
+    for name in ("__pycache__", "..2026_01_01", ".git", "lost+found"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "README.md").touch()
+    with capture_logs() as logs:
+        found = load(thread, tmp_path)
+    assert not found.models
+    assert not found.refused
+    assert [line["log_level"] for line in logs] == ["info"]
+
+
+def test_the_built_in_models_are_as_their_cards_say(thread: ThreadPoolExecutor) -> None:
+    found = load(thread, catalog.BUILT_IN)
+    assert list(found.models) == ["colour", "shape"]
+    assert not found.refused

@@ -1,0 +1,134 @@
+"""Pixels into the tensor that a network takes, and its output into vectors."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from embedder_service.model_card import ModelCard
+from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.ports import ModelUnusable
+from tests import embedder_images as images
+from tests import embedder_models
+from tests.embedder_models import FLOAT, MEAN, UINT8, Port, network, node
+
+PICTURES = [images.noise(8, 8, seed=seed) for seed in range(5)]
+MEANS, STDS = [0.4, 0.5, 0.6], [0.1, 0.2, 0.3]
+
+
+def load(thread: ThreadPoolExecutor, content: bytes, dimension: int, **preprocessing: Any) -> OnnxModel:
+    fields = embedder_models.card("m", content, dimension, **preprocessing)
+    engine = Engine(thread, threads=1, max_batch=2, trial_seconds=10)
+    return OnnxModel(ModelCard.model_validate(fields), content, engine)
+
+
+def tensor(picture: npt.NDArray[np.uint8], order: str, layout: str) -> npt.NDArray[np.float64]:
+    """The definition, one number at a time."""
+    out = np.zeros((3, 8, 8))
+    for place, name in enumerate(order):
+        for y, x in np.ndindex(8, 8):
+            out[place, y, x] = (picture[y, x, "RGB".index(name)] / 255 - MEANS[place]) / STDS[place]
+    return out if layout == "NCHW" else out.transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize(("layout", "shape"), [("NCHW", [3, 8, 8]), ("NHWC", [8, 8, 3])])
+async def test_pixels_are_normalised_and_laid_out(
+    thread: ThreadPoolExecutor, order: str, layout: str, shape: list[int]
+) -> None:
+    content = embedder_models.flat("input", FLOAT, ["n", *shape])
+    model = load(thread, content, 192, colour_order=order, layout=layout, mean=MEANS, std=STDS)
+    expected = [tensor(picture, order, layout).ravel() for picture in PICTURES]
+    np.testing.assert_allclose(await model.infer(PICTURES), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize(("layout", "shape"), [("NCHW", [3, 8, 8]), ("NHWC", [8, 8, 3])])
+async def test_bytes_are_given_as_they_are(
+    thread: ThreadPoolExecutor, order: str, layout: str, shape: list[int]
+) -> None:
+    content = embedder_models.flat("input", UINT8, ["n", *shape])
+    model = load(thread, content, 192, colour_order=order, layout=layout, dtype="uint8", scale=1.0)
+    ordered = [picture[..., ["RGB".index(name) for name in order]] for picture in PICTURES]
+    expected = [(p if layout == "NHWC" else p.transpose(2, 0, 1)).ravel() for p in ordered]
+    np.testing.assert_array_equal(await model.infer(PICTURES), expected)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("pooling", ["average", "max"])
+async def test_pooling_is_over_the_spatial_axes(thread: ThreadPoolExecutor, layout: str, pooling: str) -> None:
+    shape: list[int | str] = ["n", 3, 8, 8] if layout == "NCHW" else ["n", 8, 8, 3]
+    ports: list[Port] = [("input", FLOAT, shape), ("map", FLOAT, shape)]
+    content = network(node("Identity", ["input"], ["map"]), inputs=ports[:1], outputs=ports[1:])
+    model = load(thread, content, 3, layout=layout, pooling=pooling, output_tensor="map", mean=MEANS, std=STDS)
+    pool = np.mean if pooling == "average" else np.max
+    expected = [pool(tensor(picture, "RGB", "NCHW"), axis=(1, 2)) for picture in PICTURES]
+    np.testing.assert_allclose(await model.infer(PICTURES), expected, rtol=1e-5, atol=1e-5)
+
+
+async def test_only_the_output_asked_for_is_read(thread: ThreadPoolExecutor) -> None:
+    outputs: list[Port] = [("other", FLOAT, ["n", 3, 8, 8]), ("mean", FLOAT, ["n", 3])]
+    content = network(node("Identity", ["input"], ["other"]), MEAN, outputs=outputs)
+    model = load(thread, content, 3, output_tensor="mean")
+    np.testing.assert_allclose(await model.infer(PICTURES), [p.mean((0, 1)) / 255 for p in PICTURES], rtol=1e-5)
+
+
+async def test_large_batches_are_cut_up_and_keep_their_order(thread: ThreadPoolExecutor) -> None:
+    """The network adds the size of its batch to what it gives; 2 is the limit here."""
+    content = network(
+        MEAN,
+        node("Shape", ["input"], ["size"], end=1),
+        node("Cast", ["size"], ["count"], to=FLOAT),
+        node("Add", ["mean", "count"], ["feature"]),
+    )
+    vectors = await load(thread, content, 3).infer(PICTURES)
+    sizes = np.array([2, 2, 2, 2, 1])
+    np.testing.assert_allclose(vectors, [p.mean((0, 1)) / 255 + n for p, n in zip(PICTURES, sizes, strict=True)])
+
+
+class Announcing(ThreadPoolExecutor):
+    """Says when it has begun on something."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun = threading.Event()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def run() -> Any:
+            self.begun.set()
+            return fn(*args, **kwargs)
+
+        return super().submit(run)
+
+
+async def test_a_run_that_nobody_waits_for_ends() -> None:
+    """There is one thread for runs: the second gets it only if the first, which would never end, lets it go."""
+    with Announcing() as thread:
+        model = load(thread, embedder_models.endless_on_black(), 3)
+        running = asyncio.create_task(model.infer([np.zeros((8, 8, 3), np.uint8)]))
+        assert await asyncio.to_thread(thread.begun.wait, 10)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        async with asyncio.timeout(10):
+            assert (await model.infer(PICTURES)).shape == (5, 3)
+
+
+def test_a_run_uses_the_threads_it_may(thread: ThreadPoolExecutor) -> None:
+    content = embedder_models.average_colour()
+    fields = embedder_models.card("m", content, 3)
+    engine = Engine(thread, threads=3, max_batch=2, trial_seconds=10)
+    options = OnnxModel(ModelCard.model_validate(fields), content, engine)._session.get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
+
+
+def test_a_trial_has_a_time_limit(thread: ThreadPoolExecutor) -> None:
+    content = embedder_models.endless()
+    card = ModelCard.model_validate(embedder_models.card("m", content, 3))
+    with pytest.raises(ModelUnusable, match="trial run failed"):
+        OnnxModel(card, content, Engine(thread, threads=1, max_batch=2, trial_seconds=0.05))
