@@ -1,111 +1,132 @@
-"""A synchronous client of the gateway."""
+"""The calls of ImageSearchService for a program that is not asynchronous."""
 
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
-from typing import Any, Self, TypeVar
+from types import TracebackType
+from typing import Any, Self
 
 import grpc
 
-from likeness import errors
-from likeness.v1 import embedder_pb2, image_search_pb2, image_search_pb2_grpc
+from likeness.errors import from_rpc_error
+from likeness.v1 import embedder_pb2, image_search_pb2_grpc
+from likeness.v1 import image_search_pb2 as pb
 
-Answer = TypeVar("Answer")
-
-# What the servers accept and send, in bytes.
-MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-# Room for everything in a message that is not the picture.
-MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES - 1024 * 1024
-_HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+_PAGE_SIZE = 1000
 
 
 class Client:
-    """Calls ImageSearchService. Every method raises LikenessError, and may be called from several threads."""
+    """A connection to a gateway. Its methods may be called from several threads.
+
+    Timeouts and the retries of UNAVAILABLE are those of likeness_grpc_service_config.json. Every method raises
+    LikenessError.
+    """
 
     def __init__(self, address: str) -> None:
-        config = resources.files("likeness.v1").joinpath("likeness_grpc_service_config.json").read_text()
-        options = [
-            ("grpc.service_config", config),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
-            ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
-            # Notices within 30 s a server that vanished without a word.
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
-        ]
-        self._channel = grpc.insecure_channel(address, options=options)
+        """Connect, at the first call, to `address`: a gRPC target such as 127.0.0.1:50050 or dns:///gateway:50050."""
+        self._channel = grpc.insecure_channel(address, options=_options())
         self._stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the calls that are under way, and disconnect."""
         self._channel.close()
 
-    def health(self, timeout_seconds: float = 5.0) -> str:
-        """Return what grpc.health.v1 says of the gateway: SERVING or NOT_SERVING."""
-        # Two messages of one field each are read by hand, so that callers need no package for them.
-        check: Any = self._channel.unary_unary("/grpc.health.v1.Health/Check")
-        answer: bytes = _call(lambda request: check(request, timeout=timeout_seconds), b"")
-        return _HEALTH.get(answer[1] if len(answer) > 1 else 0, "UNKNOWN")
+    def create_collection(self, collection: pb.Collection) -> pb.Collection:
+        """Make a collection and return it as it was made."""
+        request = pb.CreateCollectionRequest(collection=collection)
+        response: pb.CreateCollectionResponse = _call(self._stub.CreateCollection, request)
+        return response.collection
 
-    def models(self) -> Sequence[embedder_pb2.Model]:
-        """Return the models that collections can be made with, by name."""
-        return list(_call(self._stub.ListModels, embedder_pb2.ListModelsRequest()).models)
-
-    def collections(self) -> Iterator[image_search_pb2.Collection]:
-        """Yield all collections by name."""
-        request = image_search_pb2.ListCollectionsRequest()
-        while True:
-            page: image_search_pb2.ListCollectionsResponse = _call(self._stub.ListCollections, request)
-            yield from page.collections
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    def collection(self, name: str) -> image_search_pb2.Collection:
+    def collection(self, name: str) -> pb.Collection:
         """Return one collection."""
-        request = image_search_pb2.GetCollectionRequest(name=name)
-        answer: image_search_pb2.GetCollectionResponse = _call(self._stub.GetCollection, request)
-        return answer.collection
+        response: pb.GetCollectionResponse = _call(self._stub.GetCollection, pb.GetCollectionRequest(name=name))
+        return response.collection
 
-    def create_collection(self, collection: image_search_pb2.Collection) -> image_search_pb2.Collection:
-        """Make a collection and return it as it is now."""
-        request = image_search_pb2.CreateCollectionRequest(collection=collection)
-        answer: image_search_pb2.CreateCollectionResponse = _call(self._stub.CreateCollection, request)
-        return answer.collection
+    def collections(self, *, timeout_seconds: float | None = None) -> list[pb.Collection]:
+        """Return every collection, by name; a timeout counts for each page."""
 
-    def delete_collection(self, name: str, *, force: bool) -> None:
-        """Delete a collection; one that holds images needs `force`."""
-        _call(self._stub.DeleteCollection, image_search_pb2.DeleteCollectionRequest(name=name, force=force))
+        def page(token: str) -> Any:
+            request = pb.ListCollectionsRequest(page_size=_PAGE_SIZE, page_token=token)
+            return _call(self._stub.ListCollections, request, timeout_seconds)
 
-    def image(self, collection: str, image_id: str) -> image_search_pb2.ImageRecord:
-        """Return the record of one image."""
-        request = image_search_pb2.GetImageRequest(collection=collection, image_id=image_id)
-        answer: image_search_pb2.GetImageResponse = _call(self._stub.GetImage, request)
-        return answer.image
+        return [collection for response in _pages(page) for collection in response.collections]
 
-    def index(
-        self, collection: str, entries: Sequence[image_search_pb2.ImageEntry]
-    ) -> Sequence[image_search_pb2.IndexResult]:
-        """Index 1 to 64 images; one result for each, in order."""
-        request = image_search_pb2.IndexImagesRequest(collection=collection, entries=entries)
+    def delete_collection(self, name: str, *, force: bool = False) -> None:
+        """Delete a collection; one that holds images only with `force`."""
+        _call(self._stub.DeleteCollection, pb.DeleteCollectionRequest(name=name, force=force))
+
+    def index(self, collection: str, entries: Sequence[pb.ImageEntry], *, request_id: str = "") -> list[pb.IndexResult]:
+        """Add 1 to 64 images, together under 32 MiB, and return what became of each, in order."""
+        request = pb.IndexImagesRequest(collection=collection, entries=entries, request_id=request_id)
         return list(_call(self._stub.IndexImages, request).results)
 
-    def search(self, request: image_search_pb2.SearchImagesRequest) -> image_search_pb2.SearchImagesResponse:
-        """Return the images most like the query."""
-        answer: image_search_pb2.SearchImagesResponse = _call(self._stub.SearchImages, request)
-        return answer
+    def search(self, request: pb.SearchImagesRequest) -> pb.SearchImagesResponse:
+        """Find look-alikes."""
+        response: pb.SearchImagesResponse = _call(self._stub.SearchImages, request)
+        return response
 
-    def compare(self, request: image_search_pb2.CompareModelsRequest) -> image_search_pb2.CompareModelsResponse:
-        """Return each model's answer and how far they agree."""
-        answer: image_search_pb2.CompareModelsResponse = _call(self._stub.CompareModels, request)
-        return answer
+    def compare(self, request: pb.CompareModelsRequest) -> pb.CompareModelsResponse:
+        """Ask several models the same question."""
+        response: pb.CompareModelsResponse = _call(self._stub.CompareModels, request)
+        return response
+
+    def image(self, collection: str, image_id: str) -> pb.ImageRecord:
+        """Return the record of one image."""
+        request = pb.GetImageRequest(collection=collection, image_id=image_id)
+        response: pb.GetImageResponse = _call(self._stub.GetImage, request)
+        return response.image
+
+    def images(self, collection: str) -> Iterator[pb.ImageRecord]:
+        """Yield every record, by id, a page at a time."""
+
+        def page(token: str) -> Any:
+            request = pb.ListImagesRequest(collection=collection, page_size=_PAGE_SIZE, page_token=token)
+            return _call(self._stub.ListImages, request)
+
+        for response in _pages(page):
+            yield from response.images
+
+    def models(self, *, timeout_seconds: float | None = None) -> list[embedder_pb2.Model]:
+        """Return the models that are served, by name."""
+        return list(_call(self._stub.ListModels, embedder_pb2.ListModelsRequest(), timeout_seconds).models)
 
 
-def _call(method: Callable[[Any], Any], request: Any) -> Any:
+def _options() -> list[tuple[str, str | int]]:
+    config = resources.files("likeness.v1").joinpath("likeness_grpc_service_config.json").read_text()
+    return [
+        ("grpc.service_config", config),
+        ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+        # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
+        ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
+        # Notices within 30 s that a server vanished without a word; a server permits a ping every 10 s.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # A restarted server is found again within 2 s.
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+
+
+def _call(method: Callable[..., Any], request: Any, timeout_seconds: float | None = None) -> Any:
     try:
-        return method(request)
+        return method(request, timeout=timeout_seconds)
     except grpc.RpcError as error:
-        raise errors.from_rpc_error(error) from None
+        raise from_rpc_error(error) from None
+
+
+def _pages(page: Callable[[str], Any]) -> Iterator[Any]:
+    token = ""
+    while True:
+        response = page(token)
+        yield response
+        token = response.next_page_token
+        if not token:
+            return

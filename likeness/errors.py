@@ -1,63 +1,63 @@
-"""What a call to Likeness can end with, read from google.rpc details."""
+"""What a call can end with, read from the details that travel beside a gRPC status."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS_KEY = "grpc-status-details-bin"
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
-M = TypeVar("M", bound=Message)
+_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One field of the request that breaks its rule."""
+    """One field of the request that broke its rule."""
 
     field: str
     description: str
 
 
 class LikenessError(Exception):
-    """A call, or one picture of it, that failed.
+    """Why a call failed, or why one image of a batch did.
 
-    Args:
-        code: The gRPC code.
-        reason: The server's word for it, such as IMAGE_UNDECODABLE; the code's name where the server sent none.
-        message: A sentence for people.
-        violations: The fields at fault, if any.
+    Attributes:
+        code: Name of the gRPC code, such as `NOT_FOUND`.
+        reason: What a program can act on, such as `COLLECTION_NOT_FOUND`; the code where there is nothing finer.
+        message: The same for people.
+        violations: The fields that broke their rules.
     """
 
-    def __init__(
-        self, code: grpc.StatusCode, reason: str, message: str, violations: tuple[Violation, ...] = ()
-    ) -> None:
+    def __init__(self, code: str, reason: str, message: str, violations: Iterable[Violation] = ()) -> None:
         super().__init__(f"{reason}: {message}")
         self.code = code
         self.reason = reason
         self.message = message
-        self.violations = violations
+        self.violations = tuple(violations)
 
 
-def from_status(status: status_pb2.Status) -> LikenessError:
+def from_status(status: Any) -> LikenessError:
     """Return the error that a google.rpc.Status describes."""
-    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
-    info = _detail(status, error_details_pb2.ErrorInfo)
-    bad = _detail(status, error_details_pb2.BadRequest)
-    violations = tuple(Violation(v.field, v.description) for v in bad.field_violations) if bad else ()
-    return LikenessError(code, info.reason if info else code.name, status.message, violations)
+    code = _CODES.get(status.code, "UNKNOWN")
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        # Unpack leaves the message alone where the detail is of another type.
+        detail.Unpack(info)
+        detail.Unpack(bad)
+    violations = [Violation(violation.field, violation.description) for violation in bad.field_violations]
+    return LikenessError(code, info.reason or code, status.message, violations)
 
 
-def from_rpc_error(error: Any) -> LikenessError:
-    """Return what a failed call means: the server's details, or else the transport's own words."""
-    packed = dict(error.trailing_metadata() or ()).get(_DETAILS_KEY)
-    if packed:
-        return from_status(status_pb2.Status.FromString(packed))
-    return LikenessError(error.code(), error.code().name, str(error.details() or "the call failed"))
-
-
-def _detail(status: status_pb2.Status, kind: Callable[[], M]) -> M | None:
-    message = kind()
-    return message if any(detail.Unpack(message) for detail in status.details) else None
+def from_rpc_error(error: grpc.RpcError) -> LikenessError:
+    """Return the error that ended a call; without details, what its bare status says."""
+    call: Any = error
+    packed = dict(call.trailing_metadata() or ()).get(_DETAILS_KEY)
+    if isinstance(packed, bytes):
+        try:
+            return from_status(status_pb2.Status.FromString(packed))
+        except DecodeError:
+            pass
+    code = call.code().name
+    return LikenessError(code, code, call.details() or "the call failed without a message")

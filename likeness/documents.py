@@ -1,0 +1,141 @@
+"""What `--json` prints: one document a command, whose keys are stable."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf import json_format
+
+from likeness.errors import LikenessError, from_status
+from likeness.report import CREATED, UNCHANGED, UPDATED, Refusal, Report
+from likeness.v1 import embedder_pb2, types_pb2
+from likeness.v1 import image_search_pb2 as pb
+
+Document = dict[str, Any]
+
+
+def collection(made: pb.Collection) -> Document:
+    """Return a collection."""
+    return {
+        "name": made.name,
+        "models": list(made.models),
+        "metric": metric_name(made.metric),
+        "index": pb.IndexParams.Kind.Name(made.index.kind).removeprefix("KIND_"),
+        "description": made.description,
+        "image_count": made.image_count,
+        "create_time": made.create_time.ToJsonString(),
+    }
+
+
+def model(served: embedder_pb2.Model) -> Document:
+    """Return a model."""
+    return {
+        "name": served.name,
+        "description": served.description,
+        "dimension": served.dimension,
+        "fingerprint": served.fingerprint,
+        "onnx_sha256": served.onnx_sha256,
+        "state": embedder_pb2.Model.State.Name(served.state).removeprefix("STATE_"),
+        "license": served.license,
+        "source": served.source,
+        "preprocessing": _plain(served.preprocessing),
+    }
+
+
+def search(response: pb.SearchImagesResponse, collection_name: str, query: Document) -> Document:
+    """Return a search's answer."""
+    return {
+        "collection": collection_name,
+        "query": query,
+        "hits": [fused_hit(hit) for hit in response.hits],
+        "per_model": _per_model(response.per_model),
+        "model_errors": [
+            {"model": failed.model, **error(from_status(failed.error))} for failed in response.model_errors
+        ],
+        "timings": {
+            f"{name}_seconds": getattr(response.timings, name).ToTimedelta().total_seconds()
+            for name in ("total", "embed", "search")
+        },
+    }
+
+
+def compare(response: pb.CompareModelsResponse, collection_name: str, query: Document) -> Document:
+    """Return a comparison; `kendall_tau` is null where two lists share fewer than two images."""
+    return {
+        "collection": collection_name,
+        "query": query,
+        "per_model": _per_model(response.per_model),
+        "agreements": [
+            {
+                "model_a": pair.model_a,
+                "model_b": pair.model_b,
+                "overlap_at_k": pair.overlap_at_k,
+                "rank_biased_overlap": pair.rank_biased_overlap,
+                "kendall_tau": pair.kendall_tau if pair.HasField("kendall_tau") else None,
+            }
+            for pair in response.agreements
+        ],
+    }
+
+
+def index(counts: Report, collection_name: str, seconds: float) -> Document:
+    """Return what became of the pictures."""
+    return {
+        "collection": collection_name,
+        **{outcome: counts.counted(outcome) for outcome in (CREATED, UPDATED, UNCHANGED)},
+        "refused": [_refusal(refused) for refused in counts.refused],
+        "seconds": round(seconds, 3),
+    }
+
+
+def error(problem: LikenessError) -> Document:
+    """Return an error."""
+    return {"code": problem.code, "reason": problem.reason, "message": problem.message}
+
+
+def metric_name(metric: int) -> str:
+    """Return L2 or COSINE."""
+    return types_pb2.Metric.Name(metric).removeprefix("METRIC_")
+
+
+def _refusal(refused: Refusal) -> Document:
+    return {"path": str(refused.photo.path), "image_id": refused.photo.image_id, **error(refused.error)}
+
+
+def _per_model(lists: Sequence[types_pb2.ModelHits]) -> list[Document]:
+    return [
+        {"model": own.model, "metric": metric_name(own.metric), "hits": [hit(found) for found in own.hits]}
+        for own in lists
+    ]
+
+
+def hit(found: types_pb2.Hit) -> Document:
+    """Return one look-alike of a model's own list."""
+    return {
+        "image_id": found.image_id,
+        "rank": found.rank,
+        "distance": found.distance,
+        "similarity": found.similarity,
+        "uri": found.uri,
+        "attributes": _plain(found.attributes),
+    }
+
+
+def fused_hit(found: types_pb2.Hit) -> Document:
+    """Return one look-alike of the fused list, with what each model contributed."""
+    contributions = [
+        {
+            "model": part.model,
+            "rank": part.rank,
+            "distance": part.distance,
+            "weight": part.weight,
+            "score": part.score,
+        }
+        for part in found.contributions
+    ]
+    return {**hit(found), "score": found.score, "contributions": contributions}
+
+
+def _plain(message: Any) -> Any:
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )

@@ -1,0 +1,55 @@
+"""Calls made again while a server is away for longer than the channel's own retries last."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from likeness.errors import LikenessError
+
+RETRYABLE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 5.0
+Result = TypeVar("Result")
+
+
+class Patience:
+    """How long one piece of work is tried again: until `seconds` passed without any success."""
+
+    def __init__(self, seconds: float, cancelled: threading.Event) -> None:
+        self._seconds = seconds
+        self._cancelled = cancelled
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: something succeeded."""
+        self._give_up_at = time.monotonic() + self._seconds
+        self._wait_seconds = _FIRST_WAIT_SECONDS
+
+    def wait(self) -> bool:
+        """Wait before another attempt, longer each time; return False where there is to be none."""
+        left = self._give_up_at - time.monotonic()
+        if left <= 0 or self._cancelled.is_set():
+            return False
+        # Spread out, so that the callers that lost a server do not all come back at once.
+        self._cancelled.wait(min(left, self._wait_seconds * random.uniform(0.5, 1.0)))  # noqa: S311 no secret
+        self._wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * self._wait_seconds)
+        return not self._cancelled.is_set()
+
+
+def call(method: Callable[[], Result], patience: Patience) -> Result:
+    """Call until it succeeds, fails for good, or patience ends.
+
+    Raises:
+        LikenessError: what the last attempt ended with.
+    """
+    while True:
+        try:
+            result = method()
+        except LikenessError as error:
+            if error.code not in RETRYABLE or not patience.wait():
+                raise
+        else:
+            patience.renew()
+            return result
