@@ -1,0 +1,1 @@
+"""The whole of Likeness on one machine, as processes on loopback."""

@@ -1,0 +1,67 @@
+"""A first look: indexes an album, searches it, compares the models, and leaves a page to look at."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local import album
+from deploy.local.errors import StackError
+from deploy.local.parts import ROOT, StackSettings
+from deploy.local.ports import Ports
+from deploy.local.stack import Stack
+from likeness import photos
+
+_COLLECTION = "photos"
+_LONGEST_SECONDS = 3600.0
+
+
+def run(folder: Path | None, page: Path) -> None:
+    """Show the whole way on the pictures in `folder`, or on the built-in album, and write `page`.
+
+    Raises:
+        StackError: a part does not start, or a step fails; everything is stopped all the same.
+    """
+    with tempfile.TemporaryDirectory(prefix="likeness-demo-") as directory:
+        pictures = folder or _built_in(Path(directory, "album"))
+        query = _query(pictures)
+        page.parent.mkdir(parents=True, exist_ok=True)
+        with _running(Path(directory, "state")) as address:
+            _likeness(address, "index", pictures, "--collection", _COLLECTION, "--label-from-folder")
+            _likeness(address, "search", query, "--collection", _COLLECTION, "--html", page)
+            _likeness(address, "compare", query, "--collection", _COLLECTION)
+
+
+def _built_in(directory: Path) -> Path:
+    album.build(directory)
+    return directory
+
+
+def _query(pictures: Path) -> Path:
+    """Return the picture to search with: the first."""
+    found = photos.find([pictures], label_from_folder=False)
+    if not found:
+        raise StackError(f"there is no picture in {pictures}")
+    return found[0].path
+
+
+@contextmanager
+def _running(state: Path) -> Iterator[str]:
+    ports = Ports.free()
+    stack = Stack(StackSettings(state, ports))
+    stack.start()
+    try:
+        yield ports.address("gateway")
+    finally:
+        stack.stop()
+
+
+def _likeness(address: str, *arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "likeness", "--address", address, *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, env=environment, timeout=_LONGEST_SECONDS, check=False)  # noqa: S603 our own program
+    if ended.returncode:
+        raise StackError(f"`likeness {arguments[0]}` failed with exit status {ended.returncode}")
