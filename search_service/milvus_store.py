@@ -25,6 +25,7 @@ _MAX_URI_BYTES = 2048
 _SHA256_CHARS = 64
 _KINDS = {"lite": ("FLAT", "IVF_FLAT"), "server": ("HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "DISKANN")}
 _RETRY_AFTER_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 
 
 class MilvusVectorStore:
@@ -37,7 +38,7 @@ class MilvusVectorStore:
 
     def __init__(
         self,
-        connect: Callable[[], MilvusClient],
+        connect: Callable[[float], MilvusClient],
         ensure: Callable[[], None],
         flavour: str,
         threads: int,
@@ -69,8 +70,8 @@ class MilvusVectorStore:
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
 
-        def connect() -> MilvusClient:
-            return MilvusClient(uri, token=token, timeout=timeout_seconds)
+        def connect(timeout: float) -> MilvusClient:
+            return MilvusClient(uri, token=token, timeout=timeout)
 
         store = cls(connect, ensure, flavour, threads, timeout_seconds)
         try:
@@ -123,7 +124,9 @@ class MilvusVectorStore:
     async def check(self) -> None:
         """See VectorStore."""
         await asyncio.get_running_loop().run_in_executor(self._threads, self._ensure)
-        await self._call("list_collections")
+        # Short, so that checks of a Milvus that hangs do not take all the threads.
+        async with deadline.limit(_CHECK_SECONDS):
+            await self._call("list_collections")
 
     async def _call(self, method: str, *args: Any, **options: Any) -> Any:
         timeout = deadline.remaining(self._timeout)
@@ -144,7 +147,7 @@ class MilvusVectorStore:
 
     def _loaded(self, method: str, *args: Any, **options: Any) -> Any:
         """Call; a Milvus that was restarted must load the collection first."""
-        client = self._connected()
+        client = self._connected(options["timeout"])
         try:
             return getattr(client, method)(*args, **options)
         except MilvusException as error:
@@ -153,11 +156,15 @@ class MilvusVectorStore:
         client.load_collection(args[0], timeout=options["timeout"])
         return getattr(client, method)(*args, **options)
 
-    def _connected(self) -> MilvusClient:
-        with self._connecting:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+    def _connected(self, timeout: float) -> MilvusClient:
+        if self._client is None:
+            if not self._connecting.acquire(timeout=timeout):
+                raise _unavailable()
+            try:
+                self._client = self._client or self._connect(timeout)
+            finally:
+                self._connecting.release()
+        return self._client
 
     def _close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -62,6 +62,8 @@ def redis_server(directory: Path, binary: str) -> Iterator[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "maxmemory-policy": "noeviction",
+        "pidfile": str(directory / "redis.pid"),
+        "daemonize": "no",
         "save": "",
     }
     options = [text for name, value in settings.items() for text in (f"--{name}", value)]
