@@ -1,5 +1,7 @@
 """Asks a server whether it is ready."""
 
+from typing import Any
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -14,7 +16,7 @@ _OPTIONS = [
 def is_serving(address: str) -> bool:
     """Return whether the server whose health is told at `address` says SERVING of itself as a whole."""
     with grpc.insecure_channel(address, options=_OPTIONS) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             response = stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS)
         except grpc.RpcError:
