@@ -1,0 +1,116 @@
+# What a developer runs, and CI: nothing else is needed than Python 3.11, gcc and make, on Debian or the like.
+# PHOTOS=DIR gives `demo` a folder of pictures; MODELS=DIR gives `up` a folder of models; ARGS goes to pytest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BUF := .tools/node_modules/.bin/buf
+UV_VERSION := 0.13.9
+LOCAL := .venv/bin/python -m deploy.local
+
+export PYTHON
+
+.PHONY: help demo up down test lint types protos models lock clean .tools/protos
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
+	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+up: .venv/local.stamp ## Start everything on loopback and leave it running (MODELS=DIR: your models too)
+	@$(LOCAL) up $(if $(MODELS),--models "$(MODELS)")
+
+down: .venv/local.stamp ## Stop what `up` started; what is stored stays
+	@$(LOCAL) down
+
+test: .venv/dev.stamp ## Run every test, after installing the servers that they need
+	@tests/install.sh
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/dev.stamp ## Check style, and the contract against main's
+	@tests/install.sh buf
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	cd protos && ../$(BUF) lint
+	@$(breaking)
+
+types: .venv/dev.stamp ## Check types
+	.venv/bin/mypy
+
+protos: .tools/protos ## Generate the stubs of likeness/v1 from protos/
+	.tools/protos/bin/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. --grpc_python_out=. \
+		protos/likeness/v1/*.proto
+	cp protos/likeness/v1/likeness_grpc_service_config.json likeness/v1/
+
+models: .venv/dev.stamp ## Generate the built-in models
+	.venv/bin/python -m embedder_service.models.generate
+
+lock: .tools/uv ## Bring the lock files of requirements/ up to date
+	@$(call compile,--extra dev pyproject.toml,dev)
+	@for extra in local embedder search gateway; do \
+		$(call compile,--constraint requirements/dev.lock --extra $$extra pyproject.toml,$$extra); \
+	done
+	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
+	@$(call compile,requirements/protos.in,protos)
+
+clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
+	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi
+	rm -rf .venv .tools .likeness .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+# $(1): what to compile; $(2): the name of the lock file.
+compile = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) \
+	$(1) --output-file requirements/$(2).lock
+
+define breaking
+for base in origin/main main; do \
+	if git cat-file -e "$$base:protos" 2>/dev/null; then \
+		rm -rf .tools/main && mkdir -p .tools/main; \
+		git archive "$$base" protos | tar -x -C .tools/main; \
+		echo "buf breaking protos --against $$base"; \
+		exec $(BUF) breaking protos --against .tools/main/protos; \
+	fi; \
+done; \
+echo "The contract is not compared: there is no protos/ on origin/main or main here."
+endef
+
+.venv/bin/python:
+	@$(require)
+	$(PYTHON) -m venv .venv
+
+.venv/local.stamp: requirements/local.lock pyproject.toml | .venv/bin/python
+	@$(require_compiler)
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/local.lock
+	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+# All that local.lock holds is in dev.lock too, in the same versions.
+.venv/dev.stamp: requirements/dev.lock pyproject.toml | .venv/bin/python
+	@$(require_compiler)
+	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
+	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@ .venv/local.stamp
+
+.tools/protos:
+	@tests/install.sh protos
+
+.tools/uv:
+	@$(require)
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet uv==$(UV_VERSION) || { rm -rf $@; exit 1; }
+
+define require
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or later is needed; name it with PYTHON=/path/to/python3.11"; exit 1; }; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "Python cannot make environments here; first run: apt-get install python3-venv"; exit 1; }
+endef
+
+# A Redis for machines that have none is compiled.
+define require_compiler
+echo '#include <stdlib.h>' | gcc -E - >/dev/null 2>&1 \
+	|| { echo "A C compiler is needed; first run: apt-get install gcc libc6-dev"; exit 1; }
+endef

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Python's packages, each thing only where it is absent.
+# Without arguments all of it; else what they name: servers, buf, protos.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+BUF_VERSION=1.75.0
+
+# The Debian package that holds a program.
+package_of() {
+  case "$1" in
+    chromedriver) echo chromium-driver ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# Installs the Debian packages of those programs that are not on the PATH.
+programs() {
+  local missing=()
+  for program in "$@"; do
+    command -v "$program" >/dev/null || missing+=("$(package_of "$program")")
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+  local root=()
+  if ((EUID != 0)); then root=(sudo -n); fi
+  echo "apt-get install ${missing[*]}"
+  if ! { "${root[@]}" apt-get update -qq && install_packages "${missing[@]}"; } >.tools/apt.log 2>&1; then
+    tail -n 5 .tools/apt.log >&2
+    echo "The tests need ${missing[*]}, which could not be installed; install them and try again." >&2
+    exit 1
+  fi
+}
+
+install_packages() {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+servers() {
+  programs redis-server chromium chromedriver
+}
+
+buf() {
+  if [[ "$(.tools/node_modules/.bin/buf --version 2>/dev/null)" == "$BUF_VERSION" ]]; then return; fi
+  programs npm
+  echo "npm install @bufbuild/buf@$BUF_VERSION"
+  npm install --prefix .tools --no-save --silent "@bufbuild/buf@$BUF_VERSION" || {
+    echo "buf $BUF_VERSION, which checks the contract, could not be installed from npm." >&2
+    exit 1
+  }
+}
+
+# The generator of the stubs has an environment of its own: it needs an older protobuf than the services.
+protos() {
+  if [[ .tools/protos/complete -nt requirements/protos.lock ]]; then return; fi
+  echo "installing the generator of the stubs"
+  rm -rf .tools/protos
+  "${PYTHON:-python3}" -m venv .tools/protos
+  .tools/protos/bin/python -m pip install --quiet --require-hashes --requirement requirements/protos.lock
+  touch .tools/protos/complete
+}
+
+mkdir -p .tools
+if (($# == 0)); then set -- servers buf protos; fi
+for part in "$@"; do "$part"; done
