@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, writer
+from search_service import catalogue, fusion, images, index, ports, query, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -135,9 +135,9 @@ def _conflict(image_id: str) -> status_pb2.Status:
     return status.to_status(ports.Conflict(f"another write or delete of {image_id!r} won"))
 
 
-def from_search(message: search_pb2.SearchRequest) -> index.Query:
+def from_search(message: search_pb2.SearchRequest) -> query.Query:
     """Return what a caller looks for."""
-    return index.Query(
+    return query.Query(
         collection=message.collection,
         vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
         content_sha256=message.vectors.content_sha256,
@@ -152,9 +152,9 @@ def from_search(message: search_pb2.SearchRequest) -> index.Query:
     )
 
 
-def from_compare(message: search_pb2.CompareRequest) -> index.Query:
+def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     """Return what a caller compares models by."""
-    return index.Query(
+    return query.Query(
         collection=message.collection,
         vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
         image_id=message.image_id,

@@ -1,48 +1,21 @@
-"""Searches: nearest rows from the vector store, made true by the records, fused over the models."""
+"""Searches: which models, with which vectors, and their lists as one."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from search_service import filters, fusion, limits
+from search_service import fusion, limits
 from search_service.agreement import Agreement, agreement
 from search_service.catalogue import chosen, require_fingerprint
-from search_service.fusion import Fused, Fusion, Neighbour, Ranking
+from search_service.fusion import Fused, Fusion, Ranking
 from search_service.images import image_not_found
-from search_service.ports import Binding, Collection, Match, Record, RecordStore, Vector, VectorStore
-from search_service.writer import ModelVector
+from search_service.ports import Binding, Collection, Record, RecordStore, Vector, VectorStore
+from search_service.query import Query
+from search_service.retrieval import Retrieval
 from servicekit import deadline
-from servicekit.errors import ServiceError, invalid_field
+from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
 
-# Milvus returns no more from one search.
-_DEEPEST = 16384
-_DEEPER = 4
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to look for: the vectors of a picture, or an image of the collection."""
-
-    collection: str
-    vectors: Sequence[ModelVector] = ()
-    content_sha256: str = ""
-    image_id: str = ""
-    models: Sequence[str] = ()
-    top_k: int = 10
-    condition: filters.Filter | None = None
-    max_distance: float | None = None
-    exclude_self: bool = False
-    fusion: Fusion = field(default_factory=Fusion)
-    require_all_models: bool = False
-
-    def wants(self, record: Record) -> bool:
-        """Say whether a record may be an answer, its distance apart."""
-        version = record.version
-        itself = version.image_id == self.image_id or version.content_sha256 == self.content_sha256
-        return not (self.exclude_self and itself) and (
-            self.condition is None or filters.holds(self.condition, version.attributes)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +34,6 @@ class Comparison:
 
     answer: Answer
     agreements: Mapping[tuple[str, str], Agreement]
-
-
-@dataclass(slots=True)
-class _Probe:
-    """One model's search, deepened until it has enough that is true."""
-
-    binding: Binding
-    vector: Vector
-    limit: int
-    matches: list[Match] = field(default_factory=list)
-    exhausted: bool = False
-
-    def take(self, matches: list[Match]) -> None:
-        self.exhausted = len(matches) < self.limit or self.limit >= _DEEPEST
-        self.matches = matches
-        self.limit = min(_DEEPEST, self.limit * _DEEPER)
 
 
 class Index:
@@ -144,73 +101,23 @@ class Index:
         for _ in range(_ATTEMPTS):
             (record,) = await self._records.read(collection.uid, [image_id])
             if record is None:
-                break
+                raise image_not_found(image_id)
             found = await asyncio.gather(*(self._vectors.fetch(b.space, record.key) for b in bindings))
             vectors = [(b, vector) for b, vector in zip(bindings, found, strict=True) if vector is not None]
             if len(vectors) == len(bindings):
                 return vectors
-        raise image_not_found(image_id)
+        raise BackendUnavailable(f"the vectors of {image_id!r} cannot be read yet", retry_after_seconds=1.0)
 
     async def _answer(
-        self, collection: Collection, query: Query, vectors: Sequence[tuple[Binding, Vector]], depth: int
+        self, collection: Collection, query: Query, targets: Sequence[tuple[Binding, Vector]], depth: int
     ) -> Answer:
-        probes = [_Probe(binding, vector, depth + self._margin) for binding, vector in vectors]
-        failed: dict[str, ServiceError] = {}
-        records: dict[str, Record] = {}
-        pending = probes
-        while pending:
-            await self._deepen(collection, pending, failed, records)
-            pending = [
-                p for p in pending if not self._enough(p, query, depth, records) and p.binding.model not in failed
-            ]
-        if failed and (query.require_all_models or len(failed) == len(probes)):
-            raise next(iter(failed.values()))
-        full = [_ranking(collection, p, query, depth, records) for p in probes if p.binding.model not in failed]
+        retrieval = Retrieval((self._records, self._vectors), collection, query, depth, self._margin)
+        full = await retrieval.rankings(targets)
+        if retrieval.failed and (query.require_all_models or not full):
+            raise next(iter(retrieval.failed.values()))
         fused = fusion.fuse(full, query.fusion)[: query.top_k]
         cut = [Ranking(r.model, r.metric, r.neighbours[: query.top_k]) for r in full]
-        return Answer(fused, cut, failed, records)
-
-    async def _deepen(
-        self,
-        collection: Collection,
-        probes: Sequence[_Probe],
-        failed: dict[str, ServiceError],
-        records: dict[str, Record],
-    ) -> None:
-        """Search every model, then read the records of all that is new in one round trip."""
-        await asyncio.gather(*(self._search(collection, probe, failed) for probe in probes))
-        ids = {match.key.image_id for probe in probes for match in probe.matches} - records.keys()
-        wanted = sorted(ids)
-        found = await self._records.read(collection.uid, wanted)
-        records.update((i, record) for i, record in zip(wanted, found, strict=True) if record is not None)
-
-    async def _search(self, collection: Collection, probe: _Probe, failed: dict[str, ServiceError]) -> None:
-        try:
-            probe.take(await self._vectors.search(probe.binding.space, collection.metric, probe.vector, probe.limit))
-        except ServiceError as error:
-            failed[probe.binding.model] = error
-
-    def _enough(self, probe: _Probe, query: Query, depth: int, records: Mapping[str, Record]) -> bool:
-        beyond = query.max_distance is not None and (
-            bool(probe.matches) and probe.matches[-1].distance > query.max_distance
-        )
-        return probe.exhausted or beyond or len(list(_true(probe.matches, query, records))) >= depth
-
-
-def _true(matches: Iterable[Match], query: Query, records: Mapping[str, Record]) -> Iterable[Match]:
-    """Return the matches whose row is its image's present version and that the query wants."""
-    for match in matches:
-        record = records.get(match.key.image_id)
-        if record is None or record.key != match.key or not query.wants(record):
-            continue
-        if query.max_distance is None or match.distance <= query.max_distance:
-            yield match
-
-
-def _ranking(collection: Collection, probe: _Probe, query: Query, depth: int, records: Mapping[str, Record]) -> Ranking:
-    matches = sorted(_true(probe.matches, query, records), key=lambda m: (m.distance, m.key.image_id))[:depth]
-    neighbours = [Neighbour(m.key.image_id, i + 1, m.distance) for i, m in enumerate(matches)]
-    return Ranking(probe.binding.model, collection.metric, neighbours)
+        return Answer(fused, cut, retrieval.failed, retrieval.records)
 
 
 def _require(query: Query) -> None:

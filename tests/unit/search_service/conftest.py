@@ -7,8 +7,9 @@ import pytest
 
 from search_service.catalogue import Catalogue
 from search_service.images import Images
-from search_service.index import Index, Query
+from search_service.index import Index
 from search_service.ports import Binding, Collection, IndexSpec, Metric, Outcome, Version
+from search_service.query import Query
 from search_service.sweep import Sweeper
 from search_service.writer import ModelVector, NewImage, Writer
 from tests.fakes import MemoryRecordStore, MemoryVectorStore

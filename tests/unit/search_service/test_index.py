@@ -6,8 +6,8 @@ import pytest
 
 from search_service import filters
 from search_service.fusion import Fusion
-from search_service.index import Query
 from search_service.ports import CollectionNotFound, FingerprintMismatch, ImageNotFound, ModelNotFound
+from search_service.query import Query
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
 
@@ -138,3 +138,27 @@ async def test_comparing_gives_every_pair(filled: Core) -> None:
     assert list(comparison.agreements) == [("a", "b")]
     with pytest.raises(InvalidField, match="two models"):
         await filled.index.compare(query(3, models=["a"]))
+
+
+async def test_an_update_in_the_middle_of_a_search_hides_no_image(
+    filled: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are read before the update and records after it: the old version is overtaken, the new one not found."""
+    search = filled.vectors.search
+    updates = iter([41, 42])
+
+    async def overtaken(*args: object) -> object:
+        found = await search(*args)  # type: ignore[arg-type]
+        for seed in updates:
+            await filled.put(new_image("x03", seed, n=3.0))
+        return found
+
+    monkeypatch.setattr(filled.vectors, "search", overtaken)
+    assert "x03" in await filled.found(3, top_k=40)
+
+
+async def test_a_record_whose_rows_cannot_be_read_yet_is_no_missing_image(filled: Core) -> None:
+    for space in filled.vectors.spaces.values():
+        space.clear()
+    with pytest.raises(BackendUnavailable):
+        await filled.index.search(Query("c", image_id="x03"))
