@@ -1,6 +1,7 @@
 """The product's Python files, read but never imported."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -75,3 +76,9 @@ def files_of(*packages: str) -> list[Source]:
 def product() -> list[Source]:
     """Return every handwritten file of the product."""
     return files_of(*PACKAGES)
+
+
+def reasons() -> set[str]:
+    """Return every reason that an error class of the product sets or a raiser gives."""
+    pattern = re.compile(r"\breason = \"([A-Z_]+)\"|\breason=\"([A-Z_]+)\"")
+    return {first or second for file in product() for first, second in pattern.findall(file.path.read_text())}

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 
 # Each heavy library, and the only files that import it.
 HEAVY = {
-    "PIL": {"embedder_service/images.py", "likeness/page.py", "deploy/local/album.py"},
+    "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
     "milvus_lite": set[str](),
     "onnx": {"embedder_service/models/generate.py"},

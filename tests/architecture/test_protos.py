@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
-from tests.architecture.source import ROOT, product
+from tests.architecture.source import ROOT, reasons
 
 PROTOS = ROOT / "protos"
 CONTRACT = sorted((PROTOS / "likeness" / "v1").glob("*.proto"))
@@ -145,20 +145,14 @@ def reasons_in(text: str) -> set[str]:
     return set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bOVERLOADED\b|\bDRAINING\b|\bCONFLICT\b", spoken)) - CODES
 
 
-def reasons_of_the_code() -> set[str]:
-    """Every reason that an error class sets or a raiser gives."""
-    pattern = re.compile(r"\breason = \"([A-Z_]+)\"|\breason=\"([A-Z_]+)\"")
-    return {first or second for file in product() for first, second in pattern.findall(file.path.read_text())}
-
-
 def test_comments_and_code_know_the_same_reasons(files: dict[str, descriptor_pb2.FileDescriptorProto]) -> None:
     documented = set()
     for file in files.values():
         for path, text in comments(file).items():
             if path[:1] == (6,):
                 documented |= reasons_in(text)
-    assert documented - reasons_of_the_code() == set(), "documented, never raised"
-    assert reasons_of_the_code() - documented - CODES == set(), "raised, not documented"
+    assert documented - reasons() == set(), "documented, never raised"
+    assert reasons() - documented - CODES == set(), "raised, not documented"
 
 
 def configured() -> Iterator[tuple[dict[str, str], dict[str, Any]]]:

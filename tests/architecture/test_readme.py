@@ -1,22 +1,50 @@
-"""README.md and the settings classes say the same."""
+"""README.md and CONTRIBUTING.md say what is so."""
+
+import re
 
 import pytest
 
+from servicekit import errors
 from tests.architecture.settings_table import README, SETTINGS, documented, rewritten, table
+from tests.architecture.source import ROOT, reasons
 
-needs_readme = pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
 ANEW = "run: python -m tests.architecture.settings_table"
 
 
-@needs_readme
 def test_every_service_has_its_settings_table() -> None:
     assert set(documented(README.read_text())) == set(SETTINGS)
 
 
-@needs_readme
 @pytest.mark.parametrize("service", SETTINGS)
 def test_a_settings_table_equals_the_settings_class(service: str) -> None:
     assert documented(README.read_text())[service] == table(SETTINGS[service]), ANEW
+
+
+def test_every_reason_of_an_error_is_listed() -> None:
+    """Kinds of errors that no service raises bare need no line."""
+    section = README.read_text().partition("\n## Errors\n")[2].partition("\n## ")[0]
+    rows = [row.split("|")[2] for row in section.splitlines() if row.startswith("| ") and "| Reasons |" not in row]
+    listed = {word for row in rows for word in re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)*\b", row)}
+    bare = {kind.reason for kind in errors.ServiceError.__subclasses__()}
+    assert reasons() - bare <= listed
+    assert listed <= reasons() | bare
+
+
+GUIDES = ["README.md", "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_files_that_are_named_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", text)) | set(re.findall(r"`((?:tests|deploy|protos)/[\w/.-]+)`", text))
+    assert sorted(path for path in linked if not (ROOT / path).exists()) == []
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_make_knows_the_targets_that_are_named(name: str) -> None:
+    named = set(re.findall(r"(?:`|^)make ([.\w/-]+)", (ROOT / name).read_text(), flags=re.MULTILINE))
+    known = set(re.findall(r"^([.\w/-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert named - known == set()
 
 
 @pytest.mark.parametrize("service", SETTINGS)
