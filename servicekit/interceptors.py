@@ -95,7 +95,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _seconds(self, context: grpc.aio.ServicerContext[Any, Any]) -> float:
         given = context.time_remaining()
         # Short of the caller's time by a little, so that our error, which names the stage, is there before it is over.
-        return self._default_deadline if given is None else given - min(0.02, given / 10)
+        return self._default_deadline if given is None else given - min(0.05, given / 10)
 
 
 class _CallerGone(Exception):

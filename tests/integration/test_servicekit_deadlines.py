@@ -82,7 +82,7 @@ async def refusal(call: Awaitable[object]) -> grpc.aio.AioRpcError:
 async def test_the_callers_deadline_ends_a_call_and_names_the_stage(serve: Serve, back: Back, call: Call) -> None:
     running = await serve(probe.build_with(back), ProbeSettings())
     async with grpc.aio.insecure_channel(running.address) as channel:
-        error = await refusal(call(channel, "for ever", timeout=0.3))
+        error = await refusal(call(channel, "for ever", timeout=0.6))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert probe.info(error).reason == "DEADLINE_EXCEEDED"
     assert probe.info(error).metadata == {"stage": "infer"}
@@ -112,7 +112,7 @@ async def test_without_a_deadline_the_chain_carries_the_first_servers(serve: Ser
 
 
 async def test_a_passed_deadline_names_the_stage_of_the_last_server(front: grpc.aio.Channel) -> None:
-    error = await refusal(probe.unary_unary(front, "for ever", timeout=0.5))
+    error = await refusal(probe.unary_unary(front, "for ever", timeout=1.0))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert probe.info(error).metadata == {"stage": "infer"}
 
@@ -120,7 +120,7 @@ async def test_a_passed_deadline_names_the_stage_of_the_last_server(front: grpc.
 async def test_a_server_that_never_answers_costs_the_deadline_and_no_more(serve: Serve) -> None:
     with silent_port() as port:
         async with front_of(serve, f"127.0.0.1:{port}") as channel:
-            error = await refusal(probe.unary_unary(channel, "cat", timeout=0.3))
+            error = await refusal(probe.unary_unary(channel, "cat", timeout=0.6))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert probe.info(error).metadata == {"stage": "embed"}
 
