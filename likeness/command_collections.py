@@ -19,7 +19,7 @@ Force = Annotated[bool, typer.Option("--force", help="Delete it even if it holds
 def collections(context: typer.Context, json: Json = False) -> None:
     """List collections; make and delete them.
 
-    Examples:
+    **Examples**
 
     * `likeness collections`
     * `likeness collections create pets --models colour,shape`

@@ -64,7 +64,7 @@ def index(
 
     Ends with 0 when every picture is indexed, with 2 when some were refused, and with 1 on failure.
 
-    Examples:
+    **Examples**
 
     * `likeness index ~/Pictures`
     * `likeness index cats dogs --collection pets --models colour,shape --label-from-folder`

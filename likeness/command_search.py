@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from likeness import documents, tables
 from likeness.client import Client
 from likeness.documents import Document
-from likeness.queries import HtmlFile, ImageId, ModelNames, Picture, Query, TopK, query_of
+from likeness.html import HtmlFile, writer
+from likeness.queries import ImageId, ModelNames, Picture, Query, TopK, query_of
 from likeness.session import Collection, Json, Session, print_json, session_of
 from likeness.v1 import image_search_pb2 as pb
 
@@ -33,12 +34,12 @@ def search(
 ) -> None:
     """Find the images most like a picture, or like an image that is already indexed.
 
-    Examples:
+    **Examples**
 
     * `likeness search holiday.jpg -k 20 --html found.html`
     * `likeness search --id 2024/beach.jpg --model shape --exclude-self`
     """
-    session, query = session_of(context), query_of(image, image_id)
+    session, query, write = session_of(context), query_of(image, image_id), writer(html)
     request = pb.SearchImagesRequest(
         collection=collection,
         models=models,
@@ -50,6 +51,7 @@ def search(
     )
     with session.client() as client:
         document = documents.search(client.search(request), collection, _described(client, collection, query))
+    write("search", document)
     _answer(session, document, [tables.search(document)], json=json)
     for failed in document["model_errors"]:
         session.say(f"model {failed['model']} did not answer: {failed['reason']}: {failed['message']}", "yellow")
@@ -68,14 +70,15 @@ def compare(
 ) -> None:
     """Ask several models the same question, and see how far they agree.
 
-    Examples:
+    **Examples**
 
     * `likeness compare holiday.jpg --model colour --model shape --html compared.html`
     """
-    session, query = session_of(context), query_of(image, image_id)
+    session, query, write = session_of(context), query_of(image, image_id), writer(html)
     request = pb.CompareModelsRequest(collection=collection, models=models, top_k=top_k, **query.fields())
     with session.client() as client:
         document = documents.compare(client.compare(request), collection, _described(client, collection, query))
+    write("compare", document)
     _answer(session, document, [tables.comparison(document), tables.agreements(document)], json=json)
 
 

@@ -19,9 +19,6 @@ ModelNames = Annotated[
     list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Model to use; repeat it for several.")
 ]
 TopK = Annotated[int, typer.Option("-k", "--top-k", min=1, max=1000, metavar="N", help="Length of each list.")]
-HtmlFile = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page with the pictures as well.")
-]
 
 
 @dataclass(frozen=True, slots=True)
