@@ -46,7 +46,7 @@ class Process:
         """Id of the process; None where it has ended, even if its id belongs to another program by now."""
         if self._child is not None:
             # Collects a child that has ended, which would stay in the process table otherwise.
-            self._child.poll()
+            return self._child.pid if self._child.poll() is None else None
         try:
             pid, started_at = self._pid_file.read_text().split()
         except (FileNotFoundError, ValueError):

@@ -1,0 +1,53 @@
+"""Broken files among good ones."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Running, write_photos
+
+
+def png_header(width: int, height: int) -> bytes:
+    """Return a PNG that says how large it is and holds next to nothing."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"\0" * 100)
+    chunks = b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, data, b"IEND")
+    )
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Fifty good pictures and four that are none."""
+    photos = write_photos(tmp_path / "album", range(50))
+    from PIL import Image
+
+    whole = tmp_path / "whole.jpg"
+    Image.open(photos[0]).save(whole)
+    bad = tmp_path / "album" / "bad"
+    bad.mkdir()
+    (bad / "truncated.jpg").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (bad / "empty.png").write_bytes(b"")
+    (bad / "text.jpg").write_text("This is no picture.\n" * 100)
+    (bad / "huge.png").write_bytes(png_header(20_000, 15_000))
+    return tmp_path / "album"
+
+
+def test_each_broken_file_is_refused_by_name_and_the_others_are_indexed(running: Running, album: Path) -> None:
+    summary = running.command.json("index", str(album), "-c", "refusals", status=2)
+    refused = {Path(refusal["path"]).name: refusal for refusal in summary["refused"]}
+    assert {name: refusal["reason"] for name, refusal in refused.items()} == {
+        "truncated.jpg": "IMAGE_UNDECODABLE",
+        "empty.png": "INVALID_FIELD",
+        "text.jpg": "IMAGE_UNDECODABLE",
+        "huge.png": "IMAGE_TOO_LARGE",
+    }
+    assert "300,000,000" in refused["huge.png"]["message"]
+    assert "50,000,000" in refused["huge.png"]["message"]
+    assert summary["created"] == 50
+    (collection,) = [c for c in running.command.json("collections")["collections"] if c["name"] == "refusals"]
+    assert collection["image_count"] == 50
