@@ -87,7 +87,8 @@ class Load:
 
 def status_of(address: str) -> int:
     with grpc.insecure_channel(address) as channel:
-        return int(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1).status)
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        return int(health.Check(health_pb2.HealthCheckRequest(), timeout=1).status)
 
 
 @pytest.mark.parametrize("name", NAMES)
