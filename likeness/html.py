@@ -11,9 +11,7 @@ from likeness.errors import LikenessError
 
 HtmlFile = Annotated[
     Path | None,
-    typer.Option(
-        "--html", metavar="FILE", dir_okay=False, help="Write a page with the pictures, all in one file."
-    ),
+    typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page with the pictures, all in one file."),
 ]
 
 
