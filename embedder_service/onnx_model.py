@@ -1,4 +1,4 @@
-"""ONNX Runtime: pixels to a network's input, and its output to one vector a picture."""
+"""ONNX Runtime: networks are loaded, tried and run."""
 
 import asyncio
 import os
@@ -8,11 +8,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
 from embedder_service.model_card import ModelCard, Preprocessing
 from embedder_service.ports import Model, ModelUnusable, Pixels, Vectors
+from embedder_service.tensors import InputBuilder, pool
 
 _TENSOR_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 _LOG_NOTHING = 4
@@ -45,7 +45,7 @@ class OnnxModel(Model):
         self._card = card
         self._engine = engine
         self._session = _session(content, engine.threads)
-        self._input = _InputBuilder(card.preprocessing)
+        self._input = InputBuilder(card.preprocessing)
         _check_graph(self._session, card.preprocessing, self._input.shape)
         self._input_name = self._session.get_inputs()[0].name
         self._try()
@@ -73,7 +73,7 @@ class OnnxModel(Model):
     def _run(self, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
         feed = {self._input_name: self._input.build(batch)}
         (output,) = self._session.run([self._card.preprocessing.output_tensor], feed, options)
-        return _pool(output, self._card.preprocessing)
+        return pool(output, self._card.preprocessing)
 
     def _try(self) -> None:
         """Run the network on noise: two pictures, for a graph that takes only one must not pass."""
@@ -96,6 +96,8 @@ def _session(content: bytes, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _LOG_NOTHING
+    # Threads that spin while they wait take the processors from other runs, and from decoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Weights outside the file are not in its hash. ONNX Runtime would look for them in the working directory; nothing
     # can lie in this folder, and it refuses whatever leads out of it.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
@@ -140,42 +142,3 @@ def _check_vectors(vectors: Vectors, dimension: int) -> None:
         raise ModelUnusable("its trial run gave numbers that are infinite or not numbers")
     if np.linalg.norm(vectors, axis=1).min() <= _MIN_LENGTH:
         raise ModelUnusable("its trial run gave a vector of length zero")
-
-
-def _pool(output: npt.NDArray[np.generic], preprocessing: Preprocessing) -> Vectors:
-    values = output.astype(np.float32, copy=False)
-    if preprocessing.pooling == "none":
-        return values
-    axes = (2, 3) if preprocessing.layout == "NCHW" else (1, 2)
-    pooled: Vectors = values.mean(axes) if preprocessing.pooling == "average" else values.max(axes)
-    return pooled
-
-
-class _InputBuilder:
-    """Writes pictures into the tensor that a network takes: (pixel * scale - mean) / std, in its layout and order."""
-
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        sides = preprocessing.input_height_px, preprocessing.input_width_px
-        self._channels_first = preprocessing.layout == "NCHW"
-        self.shape = (3, *sides) if self._channels_first else (*sides, 3)
-        self._dtype = np.dtype(preprocessing.dtype)
-        self._order = slice(None, None, 1 if preprocessing.colour_order == "RGB" else -1)
-        std = np.array(preprocessing.std)
-        channels = (3, 1, 1) if self._channels_first else (3,)
-        self._factor = (preprocessing.scale / std).astype(np.float32).reshape(channels)
-        self._offset = (np.array(preprocessing.mean) / std).astype(np.float32).reshape(channels)
-
-    def build(self, images: Sequence[Pixels]) -> npt.NDArray[np.generic]:
-        """Return [len(images), *shape] of the network's dtype."""
-        batch = np.empty((len(images), *self.shape), self._dtype)
-        for image, target in zip(images, batch, strict=True):
-            ordered = image[..., self._order]
-            self._write(np.moveaxis(ordered, 2, 0) if self._channels_first else ordered, target)
-        return batch
-
-    def _write(self, pixels: Pixels, target: npt.NDArray[np.generic]) -> None:
-        if self._dtype == np.uint8:
-            target[...] = pixels
-        else:
-            np.multiply(pixels, self._factor, out=target)
-            np.subtract(target, self._offset, out=target)

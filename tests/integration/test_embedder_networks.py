@@ -86,9 +86,8 @@ async def test_vectors_equal_those_of_a_pipeline_by_hand(
     session = ort.InferenceSession(shared_data / "models" / f"{name}.onnx")
     (vectors,) = await embed(stub, contents, name)
     cosines = (vectors * [by_hand(content, session) for content in contents]).sum(1)
-    # The least is that of resnet50_w1a2, whose activations have four levels or sixteen: one of them may fall to its
-    # neighbour over the last bit of a sum, whose order depends on the size of the batch.
-    assert cosines.min() > 0.999
+    # Not more exact, for a sum in another order may move one of resnet50_w1a2's coarse activations to its neighbour.
+    assert cosines.min() > 0.9999
 
 
 @pytest.mark.parametrize("name", NETWORKS)
