@@ -1,5 +1,6 @@
 """Folders of pictures into a collection: several batches at once, and no picture fails another."""
 
+import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -19,6 +20,7 @@ Batch = list[tuple[Photo, pb.ImageEntry]]
 
 # What a batch can fail with because of one picture in it: that one is found by halving, and the others go through.
 _DIVISIBLE = frozenset({"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "INTERNAL"})
+_PLACE = re.compile(r"^entries\[\d+\][.\w]*: ")
 # Another write of the same picture won, or a server was lost on the way: sent again, it answers UNCHANGED at worst.
 _AGAIN = retrying.RETRYABLE | {"ABORTED"}
 _OUTCOMES = {
@@ -99,14 +101,22 @@ class Indexer:
         failed: list[tuple[Photo, pb.ImageEntry, LikenessError]] = []
         for (photo, entry), result in zip(batch, results, strict=True):
             if result.HasField("error"):
-                failed.append((photo, entry, from_status(result.error)))
+                failed.append((photo, entry, _of_picture(from_status(result.error))))
             else:
                 self._report.count(_OUTCOMES[result.outcome])
-        hopeful = any(error.code in _AGAIN for _, _, error in failed) and patience.wait()
-        for photo, _, error in failed:
-            if not (hopeful and error.code in _AGAIN):
-                self._report.refuse(photo, error)
-        return [(photo, entry) for photo, entry, error in failed if hopeful and error.code in _AGAIN]
+        again = [item for item in failed if item[2].code in _AGAIN]
+        if len(again) < len(batch):
+            patience.renew()
+        hopeful = bool(again) and patience.wait()
+        for item in failed:
+            if not (hopeful and item in again):
+                self._report.refuse(item[0], item[2])
+        return [(photo, entry) for photo, entry, _ in again] if hopeful else []
+
+
+def _of_picture(error: LikenessError) -> LikenessError:
+    """Return an error without the picture's place in its batch, which the user never sees."""
+    return LikenessError(error.code, error.reason, _PLACE.sub("", error.message), error.violations)
 
 
 def _entry(photo: Photo) -> pb.ImageEntry:

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Patience:
-    """How long one piece of work is tried again: until `seconds` passed without any success."""
+    """How long one piece of work is tried again: until `seconds` passed without any progress."""
 
     def __init__(self, seconds: float, cancelled: threading.Event) -> None:
         self._seconds = seconds
@@ -23,7 +23,7 @@ class Patience:
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew: something succeeded."""
+        """Begin anew: some of the work is done."""
         self._give_up_at = time.monotonic() + self._seconds
         self._wait_seconds = _FIRST_WAIT_SECONDS
 
@@ -46,10 +46,7 @@ def call(method: Callable[[], Result], patience: Patience) -> Result:
     """
     while True:
         try:
-            result = method()
+            return method()
         except LikenessError as error:
             if error.code not in RETRYABLE or not patience.wait():
                 raise
-        else:
-            patience.renew()
-            return result
