@@ -85,12 +85,13 @@ def index(
 
 def _run(session: Session, found: Sequence[Photo], plan: Plan, collection: pb.Collection) -> Report:
     with session.client() as client, _progress(session) as progress:
-        patience = Patience(plan.patience_seconds, threading.Event())
+        task = progress.add_task("", total=len(found))
+        waiting = partial(progress.update, task, description="waiting for the service")
+        patience = Patience(plan.patience_seconds, threading.Event(), waiting)
         retrying.call(partial(ensure, client, collection), patience)
-        task = progress.add_task(plan.collection, total=len(found))
-        report = Report(lambda: progress.advance(task))
+        report = Report(partial(progress.update, task, advance=1, description=f"into {plan.collection}"))
         try:
-            Indexer(client, plan, report).run(found)
+            Indexer(client, plan, report, waiting).run(found)
         except (LikenessError, KeyboardInterrupt):
             session.say(f"{report.indexed:,} of {len(found):,} are indexed; the same command goes on from there.")
             raise

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -43,10 +43,12 @@ class Plan:
 class Indexer:
     """Indexes pictures into `plan.collection` and reports what became of each."""
 
-    def __init__(self, client: Client, plan: Plan, report: Report) -> None:
+    def __init__(self, client: Client, plan: Plan, report: Report, waiting: Callable[[], None] = lambda: None) -> None:
+        """Call `waiting`, in any thread, before each wait for a service that is away."""
         self._client = client
         self._plan = plan
         self._report = report
+        self._waiting = waiting
         self._cancelled = threading.Event()
 
     def run(self, photos: Sequence[Photo]) -> None:
@@ -74,7 +76,7 @@ class Indexer:
                 batch.append((photo, _entry(photo)))
             except LikenessError as error:
                 self._report.refuse(photo, error)
-        self._index(batch, Patience(self._plan.patience_seconds, self._cancelled))
+        self._index(batch, Patience(self._plan.patience_seconds, self._cancelled, self._waiting))
 
     def _index(self, batch: Batch, patience: Patience) -> None:
         while batch:

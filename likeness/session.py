@@ -20,6 +20,7 @@ _ADVICE = {
     "MODEL_NOT_FOUND": "`likeness models` lists what there is.",
     "MODEL_FINGERPRINT_MISMATCH": "The model changed since the collection was made: index into a new collection.",
     "FORCE_REQUIRED": "Add --force to delete it with all that is in it.",
+    "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",
     "OVERLOADED": "Try again later, or with a smaller --concurrency.",
 }
 
