@@ -17,6 +17,7 @@ from servicekit.interceptors import CallInterceptor
 from servicekit.settings import ServerSettings
 
 # For what handlers still do after their call was cut off.
+_FLUSH_SECONDS = 0.5
 _CLEANUP_SECONDS = 5.0
 _log = structlog.get_logger()
 Settings = TypeVar("Settings", bound=ServerSettings)
@@ -85,7 +86,13 @@ async def _drain(server: grpc.aio.Server, health: Health, admission: Admission, 
     _log.info("draining", seconds=settings.drain_seconds)
     await health.drain()
     await asyncio.sleep(settings.drain_seconds)
-    await server.stop(settings.grace_seconds)
+    stopping_calls = asyncio.create_task(server.stop(settings.grace_seconds))
+    idle = asyncio.create_task(admission.idle())
+    await asyncio.wait({stopping_calls, idle}, return_when=asyncio.FIRST_COMPLETED)
+    idle.cancel()
+    # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace.
+    await server.stop(min(_FLUSH_SECONDS, settings.grace_seconds))
+    await stopping_calls
     # stop() does not wait for what handlers do after their call was cut off (grpc issue 37239).
     with suppress(TimeoutError):
         await asyncio.wait_for(admission.idle(), _CLEANUP_SECONDS)

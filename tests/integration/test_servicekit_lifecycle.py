@@ -239,3 +239,14 @@ async def test_a_server_told_to_stop_before_it_serves_stops() -> None:
 
     await asyncio.wait_for(server.run(build, ProbeSettings(), stop=stop), PATIENCE_SECONDS)
     assert log == ["first part closed"]
+
+
+async def test_a_watch_of_health_does_not_last_for_all_of_the_grace(serve: Serve) -> None:
+    async def unused(*_: object) -> None: ...
+
+    running = await serve(probe.build_with(unused), ProbeSettings(drain_seconds=0, grace_seconds=600))
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())
+        await watch.read()
+        await asyncio.wait_for(running.stop(), PATIENCE_SECONDS)
