@@ -25,6 +25,8 @@ PHOTOGRAPHS = (
     "motorcycle_left.png",
     "rocket.jpg",
 )
+# A picture of the album that is worth searching with.
+QUERY = Path("chelsea", "original.png")
 _QUALITY = 92
 _LOW_QUALITY = 20
 _TURN_DEGREES = 7

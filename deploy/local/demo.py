@@ -26,8 +26,7 @@ def run(folder: Path | None, page: Path) -> None:
         StackError: a part does not start, or a step fails; everything is stopped all the same.
     """
     with tempfile.TemporaryDirectory(prefix="likeness-demo-") as directory:
-        pictures = folder or _built_in(Path(directory, "album"))
-        query = _query(pictures)
+        pictures, query = _given(folder) if folder else _built_in(Path(directory, "album"))
         page.parent.mkdir(parents=True, exist_ok=True)
         with _running(Path(directory, "state")) as address:
             _likeness(address, "index", pictures, "--collection", _COLLECTION, "--label-from-folder")
@@ -35,17 +34,18 @@ def run(folder: Path | None, page: Path) -> None:
             _likeness(address, "compare", query, "--collection", _COLLECTION)
 
 
-def _built_in(directory: Path) -> Path:
+def _built_in(directory: Path) -> tuple[Path, Path]:
+    """Return the built-in album's folder, and the picture to search with."""
     album.build(directory)
-    return directory
+    return directory, directory / album.QUERY
 
 
-def _query(pictures: Path) -> Path:
-    """Return the picture to search with: the first."""
-    found = photos.find([pictures], label_from_folder=False)
+def _given(folder: Path) -> tuple[Path, Path]:
+    """Return the folder given, and its first picture."""
+    found = photos.find([folder], label_from_folder=False)
     if not found:
-        raise StackError(f"there is no picture in {pictures}")
-    return found[0].path
+        raise StackError(f"there is no picture in {folder}")
+    return folder, found[0].path
 
 
 @contextmanager

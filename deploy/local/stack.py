@@ -1,19 +1,18 @@
 """The stack as a whole: starts, stops and tells how it is."""
 
 import fcntl
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local import parts
 from deploy.local.errors import StackError
 from deploy.local.parts import Part, StackSettings
-from deploy.local.ports import Ports
 from deploy.local.process import Process, wait_until
+from deploy.local.record import Record
 
 # The last one started is the first one stopped: nobody loses what it still needs.
 START_ORDER = ("redis", "embedder", "search", "gateway")
@@ -39,15 +38,13 @@ class Stack:
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
-        self._record = settings.state / "stack.json"
         self._processes = {name: Process(name, settings.state) for name in START_ORDER}
 
     @classmethod
     def found(cls, state: Path) -> "Stack":
-        """Return the stack that was started over this folder, if one was; it can be stopped and looked at."""
-        record = state / "stack.json"
-        ports = Ports(**json.loads(record.read_text())["ports"]) if record.exists() else Ports()
-        return cls(StackSettings(state, ports))
+        """Return the stack that was started over this folder, to be looked at and stopped."""
+        record = Record.read(state)
+        return cls(StackSettings(state, record.ports) if record else StackSettings(state))
 
     @property
     def running(self) -> list[str]:
@@ -62,10 +59,10 @@ class Stack:
         """
         with self._locked():
             self._refuse_second()
-            self._write_record(Path(tempfile.mkdtemp(prefix="likeness-")))
             try:
-                self._start_parts(parts.redis(self.settings, self._run_directory()))
-                self._start_parts(parts.services(self.settings, self._run_directory()))
+                redis, services = self._prepare()
+                self._start_parts(redis)
+                self._start_parts(services)
             except BaseException:
                 self._stop_parts()
                 raise
@@ -89,11 +86,19 @@ class Stack:
         Raises:
             StackError: it does not get ready.
         """
-        self._start_parts([part for part in self._parts() if part.name == name])
+        self._start_parts([part for part in self._started() if part.name == name])
 
     def status(self) -> list[PartStatus]:
-        """Return how every part is."""
-        return [self._status(part) for part in self._parts()] if self._record.exists() else []
+        """Return how every part is; none where the stack was not started."""
+        return [self._status(part) for part in self._started()]
+
+    def _prepare(self) -> tuple[list[Part], list[Part]]:
+        # A folder of its own: the path of a unix socket has at most 107 bytes, and a checkout may lie deep.
+        directory = Path(tempfile.mkdtemp(prefix="likeness-run-"))
+        redis, services = parts.redis(self.settings, directory), parts.services(self.settings, directory)
+        names = tuple(part.name for part in [*redis, *services])
+        Record(self.settings.ports, names, directory).write(self.settings.state)
+        return redis, services
 
     def _start_parts(self, wanted: Sequence[Part]) -> None:
         for part in wanted:
@@ -111,9 +116,9 @@ class Stack:
 
     def _stop_parts(self) -> list[str]:
         killed = [name for name in reversed(START_ORDER) if not self.stop_part(name)]
-        if self._record.exists():
-            shutil.rmtree(self._run_directory(), ignore_errors=True)
-            self._record.unlink()
+        if record := Record.read(self.settings.state):
+            shutil.rmtree(record.run_directory, ignore_errors=True)
+            Record.remove(self.settings.state)
         return killed
 
     def _refuse_second(self) -> None:
@@ -122,24 +127,22 @@ class Stack:
             raise StackError(f"already running over {self.settings.state}: {names}. Stop it first: make down")
         if taken := list(self.settings.ports.taken()):
             numbers = ", ".join(map(str, taken))
-            raise StackError(f"another program listens on 127.0.0.1, port {numbers}; stop it, or use --free-ports")
+            raise StackError(f"taken by another program on 127.0.0.1: port {numbers}. Stop it, or use --free-ports")
 
-    def _parts(self) -> list[Part]:
-        directory = self._run_directory()
-        return [*parts.redis(self.settings, directory), *parts.services(self.settings, directory)]
+    def _started(self) -> list[Part]:
+        record = Record.read(self.settings.state)
+        if record is None:
+            return []
+        every = [
+            *parts.redis(self.settings, record.run_directory),
+            *parts.services(self.settings, record.run_directory),
+        ]
+        return [part for part in every if part.name in record.parts]
 
     def _status(self, part: Part) -> PartStatus:
         process = self._processes[part.name]
-        address = self.settings.ports.address(part.name) if part.name != "redis" else "unix socket"
+        address = "unix socket" if part.name == "redis" else self.settings.ports.address(part.name)
         return PartStatus(part.name, address, process.pid, bool(process.pid) and part.ready(), process.log)
-
-    def _run_directory(self) -> Path:
-        return Path(json.loads(self._record.read_text())["run_directory"])
-
-    def _write_record(self, run_directory: Path) -> None:
-        # A folder of its own: the path of a unix socket has at most 107 bytes, and a checkout may lie deep.
-        record = {"ports": asdict(self.settings.ports), "run_directory": str(run_directory)}
-        self._record.write_text(json.dumps(record))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
