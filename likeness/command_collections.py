@@ -8,7 +8,7 @@ from likeness import documents, tables
 from likeness.new_collection import Metric, Models, wanted
 from likeness.session import Json, print_json, session_of
 
-app = typer.Typer(help="List collections; make and delete them.", rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name: a-z, 0-9, _ and -.")]
 Description = Annotated[str, typer.Option(metavar="TEXT", help="What it is, for people.")]
