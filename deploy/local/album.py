@@ -32,6 +32,16 @@ _LOW_QUALITY = 20
 _TURN_DEGREES = 7
 
 
+def is_readable(path: Path) -> bool:
+    """Say whether a file is a whole picture."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+    return True
+
+
 def _crop(image: Image.Image) -> Image.Image:
     """Cut out the middle, 80 % of each side."""
     width, height = image.size

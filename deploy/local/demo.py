@@ -17,6 +17,8 @@ from likeness import photos
 
 _COLLECTION = "photos"
 _LONGEST_SECONDS = 3600.0
+# `likeness index` ends so when some files are no pictures: it has named them, and the others are there to look at.
+_SOME_REFUSED = 2
 
 
 def run(folder: Path | None, page: Path) -> None:
@@ -41,11 +43,12 @@ def _built_in(directory: Path) -> tuple[Path, Path]:
 
 
 def _given(folder: Path) -> tuple[Path, Path]:
-    """Return the folder given, and its first picture."""
-    found = photos.find([folder], label_from_folder=False)
-    if not found:
+    """Return the folder given, and the first picture in it that can be read."""
+    found = (photo.path for photo in photos.find([folder], label_from_folder=False))
+    query = next(filter(album.is_readable, found), None)
+    if query is None:
         raise StackError(f"there is no picture in {folder}")
-    return folder, found[0].path
+    return folder, query
 
 
 @contextmanager
@@ -63,5 +66,5 @@ def _likeness(address: str, *arguments: str | Path) -> None:
     command = [sys.executable, "-m", "likeness", "--address", address, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, env=environment, timeout=_LONGEST_SECONDS, check=False)  # noqa: S603 our own program
-    if ended.returncode:
+    if ended.returncode not in (0, _SOME_REFUSED):
         raise StackError(f"`likeness {arguments[0]}` failed with exit status {ended.returncode}")

@@ -1,11 +1,9 @@
 """Real photographs through the Embed RPC.
 
 The networks must retrieve as well as their table says, which only comes of decoding, resizing, cutting, normalising and
-pooling just as they were trained with. Two of them are quick; with LIKENESS_TEST_NETWORKS=all in the environment the
-other two, which take minutes, go through all the photographs as well.
+pooling just as they were trained with.
 """
 
-import os
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -31,8 +29,6 @@ NETWORKS = {
     "googlenet": (1024, 0.948, 0.852),
     "resnet50_w1a2": (2048, 0.932, 0.818),
 }
-QUICK = ("mobilenetv2", "squeezenet1.1")
-ALL = os.environ.get("LIKENESS_TEST_NETWORKS") == "all"
 BATCH = 32
 
 
@@ -94,8 +90,6 @@ async def test_vectors_equal_those_of_a_pipeline_by_hand(
 async def test_networks_retrieve_as_well_as_their_table_says(
     stub: embedder_pb2_grpc.EmbedderServiceStub, shared_data: Path, name: str
 ) -> None:
-    if not ALL and name not in QUICK:
-        pytest.skip("takes minutes; set LIKENESS_TEST_NETWORKS=all to run it")
     photos = embedder_retrieval.photos(shared_data, "imagenette")
     (vectors,) = await embed(stub, photos.contents, name)
     cosines = embedder_retrieval.similarities(vectors)
