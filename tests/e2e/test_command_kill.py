@@ -9,6 +9,7 @@ from deploy.local.process import wait_until
 from likeness.client import Client
 from likeness.errors import LikenessError
 from likeness.v1 import image_search_pb2 as pb
+from likeness.v1 import image_search_pb2_grpc
 from tests.e2e.conftest import Running, running_stack, write_photos
 
 COUNT = 300
@@ -25,8 +26,6 @@ def indexed(client: Client, collection: str) -> int:
 
 def listed(running: Running, collection: str) -> list[str]:
     """Return every id of a collection, page by page."""
-    from likeness.v1 import image_search_pb2_grpc
-
     ids: list[str] = []
     token = ""
     with grpc.insecure_channel(running.command.address) as channel:
@@ -48,7 +47,8 @@ def test_the_same_command_again_ends_complete(tmp_path: Path, victim: str) -> No
         running.stack.kill(victim)
         assert first.poll() is None, "the command ended before the kill: there are too few pictures"
         running.stack.start_part(victim)
-        first.communicate(timeout=120)
+        _, messages = first.communicate(timeout=120)
+        assert first.returncode == 0, f"the command waits for a service that comes back: {messages}"
         again = running.command.json("index", str(album))
         assert again["created"] + again["updated"] + again["unchanged"] == COUNT
         assert again["refused"] == []
@@ -56,7 +56,6 @@ def test_the_same_command_again_ends_complete(tmp_path: Path, victim: str) -> No
         ids = listed(running, "photos")
         assert len(set(ids)) == len(ids) == COUNT
         answer = running.command.json("search", "--id", ids[0], "-k", "1000")
-        for hits in answer["per_model"]:
-            found = [hit["image_id"] for hit in hits["hits"]]
-            assert sorted(found) == sorted(ids)
+        for hits in (answer["hits"], *(own["hits"] for own in answer["per_model"])):
+            assert sorted(hit["image_id"] for hit in hits) == sorted(ids)
         assert running.command.json("index", str(album))["unchanged"] == COUNT
