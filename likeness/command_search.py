@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from likeness import documents, tables
 from likeness.client import Client
 from likeness.documents import Document
-from likeness.html import HtmlFile, writer
+from likeness.html_file import HtmlFile, writer
 from likeness.queries import ImageId, ModelNames, Picture, Query, TopK, query_of
 from likeness.session import Collection, Json, Session, print_json, session_of
 from likeness.v1 import image_search_pb2 as pb
