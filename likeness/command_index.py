@@ -78,7 +78,7 @@ def index(
     if json:
         print_json(document)
     else:
-        session.show(tables.summary(document), *([tables.refusals(document)] if report.refused else []))
+        session.show(tables.summary(document), *tables.refusals(document))
     if report.refused:
         raise typer.Exit(_EXIT_REFUSED)
 

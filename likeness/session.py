@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from likeness.client import Client
 from likeness.errors import LikenessError
@@ -37,10 +38,10 @@ class Session:
         return Client(self.address)
 
     def show(self, *renderables: RenderableType) -> None:
-        """Print tables for people."""
+        """Print tables, and lines that stay whole, for people."""
         console = Console(highlight=False)
         for renderable in renderables:
-            console.print(renderable)
+            console.print(renderable, soft_wrap=isinstance(renderable, Text))
 
     def say(self, text: str, style: str = "") -> None:
         """Tell the person who waits."""

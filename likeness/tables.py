@@ -80,12 +80,9 @@ def summary(document: Document) -> Table:
     return table
 
 
-def refusals(document: Document) -> Table:
-    """Return every picture that was refused, and why."""
-    table = _table("Refused", "file", "reason", "message")
-    for refused in document["refused"]:
-        _add(table, refused["path"], refused["reason"], refused["message"])
-    return table
+def refusals(document: Document) -> list[Text]:
+    """Return a line for every picture that was refused, with why: paths in a table could not be copied."""
+    return [plain(f"{refused['path']}: {refused['reason']}: {refused['message']}") for refused in document["refused"]]
 
 
 def _own_list(own: Document) -> Table:

@@ -69,7 +69,7 @@ def test_an_absent_tau_is_a_dash() -> None:
     [
         tables.search(found(HOSTILE)),
         tables.comparison(found(HOSTILE)),
-        tables.refusals({"refused": [{"path": HOSTILE, "reason": HOSTILE, "message": HOSTILE}]}),
+        *tables.refusals({"refused": [{"path": HOSTILE, "reason": HOSTILE, "message": HOSTILE}]}),
         tables.parts([{"name": "embedder", "answers": False, "latency_ms": 1.0, "message": HOSTILE}]),
     ],
 )
