@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,8 @@ def run(folder: Path | None, page: Path) -> None:
         pictures, query = _given(folder) if folder else _built_in(Path(directory, "album"))
         page.parent.mkdir(parents=True, exist_ok=True)
         with _running(Path(directory, "state")) as address:
-            _likeness(address, "index", pictures, "--collection", _COLLECTION, "--label-from-folder")
+            index = ("index", pictures, "--collection", _COLLECTION, "--label-from-folder")
+            _likeness(address, *index, accepted=(0, _SOME_REFUSED))
             _likeness(address, "search", query, "--collection", _COLLECTION, "--html", page)
             _likeness(address, "compare", query, "--collection", _COLLECTION)
 
@@ -62,9 +63,9 @@ def _running(state: Path) -> Iterator[str]:
         stack.stop()
 
 
-def _likeness(address: str, *arguments: str | Path) -> None:
+def _likeness(address: str, *arguments: str | Path, accepted: Sequence[int] = (0,)) -> None:
     command = [sys.executable, "-m", "likeness", "--address", address, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, env=environment, timeout=_LONGEST_SECONDS, check=False)  # noqa: S603 our own program
-    if ended.returncode not in (0, _SOME_REFUSED):
+    if ended.returncode not in accepted:
         raise StackError(f"`likeness {arguments[0]}` failed with exit status {ended.returncode}")

@@ -83,7 +83,12 @@ def _service(settings: StackSettings, name: str, package: str, own: Mapping[str,
 def _inherited() -> dict[str, str]:
     # A setting left over in the caller's shell must not change what runs here.
     own = {key: value for key, value in os.environ.items() if not key.upper().startswith("LIKENESS_")}
-    return own | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return own | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        # ONNX Runtime reports its use to its maker from the moment it is imported; nothing else stops it.
+        "ORT_DISABLE_TELEMETRY": "1",
+    }
 
 
 def _redis_socket(run_directory: Path) -> Path:
