@@ -35,12 +35,13 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             records,
             vectors,
             interval_seconds=settings.sweep_interval_seconds,
+            retention_seconds=settings.sweep_retention_seconds,
             horizon_seconds=settings.write_horizon_seconds,
         )
         servicer = SearchServicer(
             Catalogue(records, vectors),
-            Writer(records, vectors, sweeper, write_timeout_seconds=settings.write_timeout_seconds),
-            Images(records, sweeper),
+            Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
+            Images(records),
             Index(records, vectors, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
         )
         await stack.enter_async_context(_running(sweeper))

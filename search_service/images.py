@@ -7,7 +7,6 @@ from search_service import filters, limits
 from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token
 from search_service.encoding import message_bytes
 from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
-from search_service.sweep import Sweeper
 from servicekit.errors import Resource, invalid_field
 
 _DELETE_BATCH = 500
@@ -35,9 +34,8 @@ class Deleted:
 class Images:
     """Reads and deletes by id."""
 
-    def __init__(self, records: RecordStore, sweeper: Sweeper) -> None:
+    def __init__(self, records: RecordStore) -> None:
         self._records = records
-        self._sweeper = sweeper
 
     async def get(self, name: str, image_id: str) -> Record:
         """Return one record.
@@ -94,7 +92,6 @@ class Images:
     async def _delete(self, name: str, image_ids: Sequence[str]) -> Deleted:
         collection = await self._records.collection(name)
         removed = await self._records.delete(collection.uid, image_ids)
-        self._sweeper.nudge()
         missing = [image_id for image_id, was_there in zip(image_ids, removed, strict=True) if not was_there]
         return Deleted(sum(removed), missing)
 

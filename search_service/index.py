@@ -9,13 +9,11 @@ from search_service.agreement import Agreement, agreement
 from search_service.catalogue import chosen, require_fingerprint
 from search_service.fusion import Fused, Fusion, Ranking
 from search_service.images import image_not_found
-from search_service.ports import Binding, Collection, Record, RecordStore, Vector, VectorStore
+from search_service.ports import Binding, Collection, Record, RecordStore, RowKey, Vector, VectorStore
 from search_service.query import Query
 from search_service.retrieval import Retrieval
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
-
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +95,18 @@ class Index:
     async def _stored_vectors(
         self, collection: Collection, bindings: Sequence[Binding], image_id: str
     ) -> list[tuple[Binding, Vector]]:
-        """Read the vectors of the present version; one that is replaced in between is read again."""
-        for _ in range(_ATTEMPTS):
-            (record,) = await self._records.read(collection.uid, [image_id])
-            if record is None:
-                raise image_not_found(image_id)
-            found = await asyncio.gather(*(self._vectors.fetch(b.space, record.key) for b in bindings))
-            vectors = [(b, vector) for b, vector in zip(bindings, found, strict=True) if vector is not None]
-            if len(vectors) == len(bindings):
-                return vectors
-        raise BackendUnavailable(f"the vectors of {image_id!r} cannot be read yet", retry_after_seconds=1.0)
+        (record,) = await self._records.read(collection.uid, [image_id])
+        if record is None:
+            raise image_not_found(image_id)
+        vectors = await asyncio.gather(*(self._present(binding, record.key) for binding in bindings))
+        return list(zip(bindings, vectors, strict=True))
+
+    async def _present(self, binding: Binding, key: RowKey) -> Vector:
+        """Return a version's vector; one that another process wrote just now may take a second look."""
+        for latest in (False, True):
+            if found := await self._vectors.fetch(binding.space, [key], latest=latest):
+                return found[key]
+        raise BackendUnavailable(f"the vectors of {key.image_id!r} cannot be read yet", retry_after_seconds=1.0)
 
     async def _answer(
         self, collection: Collection, query: Query, targets: Sequence[tuple[Binding, Vector]], depth: int

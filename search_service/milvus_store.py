@@ -107,10 +107,12 @@ class MilvusVectorStore:
             for key, reported in zip(hits.ids, hits.distances, strict=True)
         ]
 
-    async def fetch(self, space: str, key: RowKey) -> Vector | None:
+    async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
-        rows = await self._call("get", space, ids=[encoding.key_text(key)], output_fields=["vector"], **_SESSION)
-        return np.asarray(rows[0]["vector"], np.float32) if rows else None
+        level = "Strong" if latest else "Session"
+        ids = [encoding.key_text(key) for key in keys]
+        rows = await self._call("get", space, ids=ids, output_fields=["pk", "vector"], consistency_level=level)
+        return {encoding.key(row["pk"]): np.asarray(row["vector"], np.float32) for row in rows}
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""

@@ -180,8 +180,8 @@ class VectorStore(Protocol):
     async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
         """Return at most `limit` rows nearest to `vector`, best first."""
 
-    async def fetch(self, space: str, key: RowKey) -> Vector | None:
-        """Return one row's vector, or None if it is not there."""
+    async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
+        """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """Remove rows; keys that are not there are no error. Searches may show them for a moment yet."""
@@ -256,8 +256,8 @@ class RecordStore(Protocol):
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
         """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""
 
-    async def garbage(self, uid: str, limit: int) -> list[RowKey]:
-        """Return at most `limit` keys of rows that no record names."""
+    async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
+        """Return at most `limit` keys of rows that no record has named for this long, oldest first."""
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         """Take keys off the garbage list: their rows are gone."""

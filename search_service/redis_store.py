@@ -108,9 +108,9 @@ class RedisRecordStore:
         """See RecordStore."""
         with _translated():
             texts = await self._redis.hvals(_DROPPED)
-            seconds, microseconds = await self._redis.time()
+            now_ms = await self._now_ms()
         aged = [str(text).split("|", 1) for text in texts]
-        horizon_ms = (seconds - older_than_seconds) * 1000 + microseconds // 1000
+        horizon_ms = now_ms - older_than_seconds * 1000
         return [encoding.collection(text) for dropped_ms, text in aged if int(dropped_ms) <= horizon_ms]
 
     async def clear(self, collection: Collection) -> None:
@@ -168,10 +168,11 @@ class RedisRecordStore:
         keys = _keys(uid, "intents", "garbage", "tombstones", "tombstone_times")
         return int(await self._run("expire", keys, [round(older_than_seconds * 1000), limit]))
 
-    async def garbage(self, uid: str, limit: int) -> list[RowKey]:
+    async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         """See RecordStore."""
         with _translated():
-            rows = await self._redis.zrange(_key(uid, "garbage"), 0, limit - 1)
+            horizon_ms = await self._now_ms() - round(older_than_seconds * 1000)
+            rows = await self._redis.zrangebyscore(_key(uid, "garbage"), "-inf", horizon_ms, start=0, num=limit)
         return [encoding.key(str(row)) for row in rows]
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
@@ -183,6 +184,10 @@ class RedisRecordStore:
         """See RecordStore."""
         with _translated():
             await self._redis.ping()
+
+    async def _now_ms(self) -> int:
+        seconds, microseconds = await self._redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         with _translated():

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from search_service.fusion import Neighbour, Ranking
-from search_service.ports import Binding, Collection, Match, Record, RecordStore, Vector, VectorStore
+from search_service.ports import Binding, Collection, Match, Metric, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
 from servicekit.errors import ServiceError
 
@@ -16,16 +18,19 @@ _DEEPER = 4
 
 @dataclass(slots=True)
 class _Probe:
-    """One model's part of the search."""
+    """One model's part of the search. Every row nearer than `farthest` is in `matches`; all are, once `exhausted`."""
 
     binding: Binding
     vector: Vector
     limit: int
-    matches: Sequence[Match] = ()
+    matches: list[Match] = field(default_factory=list)
+    farthest: float = 0.0
+    exhausted: bool = False
 
-    @property
-    def exhausted(self) -> bool:
-        return len(self.matches) < self.limit or self.limit >= _DEEPEST
+    def take(self, matches: list[Match]) -> None:
+        self.matches = matches
+        self.farthest = matches[-1].distance if matches else 0.0
+        self.exhausted = len(matches) < self.limit or self.limit >= _DEEPEST
 
 
 @dataclass
@@ -55,10 +60,6 @@ class Retrieval:
         """
         probes = [_Probe(binding, vector, self.depth + self.margin) for binding, vector in targets]
         await self._look(probes)
-        if any(self._overtaken(probe) for probe in probes):
-            # A version was committed after these rows were read. Its own row is there by now.
-            self.records.clear()
-            await self._look(probes)
         while pending := [probe for probe in probes if not self._enough(probe)]:
             for probe in pending:
                 probe.limit = min(_DEEPEST, probe.limit * _DEEPER)
@@ -71,23 +72,36 @@ class Retrieval:
         new = sorted({match.key.image_id for probe in probes for match in probe.matches} - self.records.keys())
         found = await self.stores[0].read(self.collection.uid, new)
         self.records.update((i, record) for i, record in zip(new, found, strict=True) if record is not None)
+        await asyncio.gather(*map(self._complete, probes))
 
     async def _search(self, probe: _Probe) -> None:
         space, metric = probe.binding.space, self.collection.metric
         try:
-            probe.matches = await self.stores[1].search(space, metric, probe.vector, probe.limit)
+            probe.take(await self.stores[1].search(space, metric, probe.vector, probe.limit))
         except ServiceError as error:
             self.failed[probe.binding.model] = error
 
-    def _overtaken(self, probe: _Probe) -> bool:
-        """Say whether a newer version of some image was committed, and its row was not found."""
+    async def _complete(self, probe: _Probe) -> None:
+        """Add the present rows of images of which only another version was found.
+
+        Their versions were committed after the rows were searched and before the records were read. The search stands
+        at the later moment: without these rows, an image that is being replaced would be missing.
+        """
         found = {match.key for match in probe.matches}
-        records = [self.records.get(key.image_id) for key in found]
-        return any(record is not None and record.key not in found for record in records)
+        records = [self.records.get(image_id) for image_id in {key.image_id for key in found}]
+        absent = [record.key for record in records if record is not None and record.key not in found]
+        if not absent or probe.binding.model in self.failed:
+            return
+        try:
+            vectors = await self.stores[1].fetch(probe.binding.space, absent, latest=True)
+        except ServiceError as error:
+            self.failed[probe.binding.model] = error
+            return
+        rows = [Match(key, distance(self.collection.metric, vector, probe.vector)) for key, vector in vectors.items()]
+        probe.matches.extend(row for row in rows if probe.exhausted or row.distance <= probe.farthest)
 
     def _enough(self, probe: _Probe) -> bool:
-        farthest = self.query.max_distance
-        beyond = farthest is not None and bool(probe.matches) and probe.matches[-1].distance > farthest
+        beyond = self.query.max_distance is not None and probe.farthest > self.query.max_distance
         done = probe.exhausted or beyond or probe.binding.model in self.failed
         return done or sum(1 for _ in self._true(probe)) >= self.depth
 
@@ -102,3 +116,10 @@ class Retrieval:
         matches = sorted(self._true(probe), key=lambda match: (match.distance, match.key.image_id))[: self.depth]
         neighbours = [Neighbour(m.key.image_id, i + 1, m.distance) for i, m in enumerate(matches)]
         return Ranking(probe.binding.model, self.collection.metric, neighbours)
+
+
+def distance(metric: Metric, a: Vector, b: Vector) -> float:
+    """Return what `Match.distance` is for two unit vectors, in [0, 2]."""
+    if metric is Metric.L2:
+        return min(2.0, float(np.linalg.norm(a.astype(np.float64) - b)))
+    return min(2.0, max(0.0, 1.0 - float(a.astype(np.float64) @ b)))

@@ -35,7 +35,10 @@ class SearchSettings(ServerSettings):
     write_horizon_seconds: float = Field(
         120.0, gt=0, description="Age at which an unfinished write counts as dead, in seconds: over twice the longest."
     )
-    sweep_interval_seconds: float = Field(30.0, gt=0, description="Time between two sweeps, in seconds.")
+    sweep_interval_seconds: float = Field(10.0, gt=0, description="Time between two sweeps, in seconds.")
+    sweep_retention_seconds: float = Field(
+        10.0, ge=0, description="How long replaced rows stay, for searches under way, in seconds."
+    )
     fusion_depth: int = Field(
         100, ge=1, le=1000, description="How far down each model's list fusion looks, at the least, in images."
     )

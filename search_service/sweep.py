@@ -15,37 +15,34 @@ class Sweeper:
     """Costs what is half done, not what is stored. Any number may run at once: every step can be repeated."""
 
     def __init__(
-        self, records: RecordStore, vectors: VectorStore, *, interval_seconds: float, horizon_seconds: float
+        self,
+        records: RecordStore,
+        vectors: VectorStore,
+        *,
+        interval_seconds: float,
+        retention_seconds: float,
+        horizon_seconds: float,
     ) -> None:
         self._records = records
         self._vectors = vectors
         self._interval = interval_seconds
+        self._retention = retention_seconds
         self._horizon = horizon_seconds
-        self._nudged = asyncio.Event()
-
-    def nudge(self) -> None:
-        """Say that there may be something to sweep."""
-        self._nudged.set()
 
     async def run(self) -> None:
-        """Sweep when nudged, and at every interval, until cancelled."""
+        """Sweep at every interval, until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(self._interval):
-                    await self._nudged.wait()
-            except TimeoutError:
-                pass
-            self._nudged.clear()
+            await asyncio.sleep(self._interval)
             try:
                 await self.sweep()
             except ServiceError as error:
                 _log.warning("sweep postponed", problem=error.message)
-                await asyncio.sleep(self._interval)
 
     async def sweep(self) -> int:
         """Work off everything there is now and return how many rows' keys went.
 
-        Intents, and collections to be cleared away, are left alone until they are older than the longest write.
+        Replaced rows are left alone while a search that has read their records may yet want them. Intents, and
+        collections to be cleared away, are left alone until they are older than the longest write.
         """
         for dropped in await self._records.dropped(self._horizon):
             await self._clear(dropped)
@@ -56,7 +53,7 @@ class Sweeper:
         if expired:
             _log.info("unfinished writes worked off", collection=collection.name, rows=expired)
         swept = 0
-        while keys := await self._records.garbage(collection.uid, _BATCH):
+        while keys := await self._records.garbage(collection.uid, self._retention, _BATCH):
             for binding in collection.bindings:
                 await self._vectors.delete(binding.space, keys)
             await self._records.forget(collection.uid, keys)

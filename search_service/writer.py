@@ -18,7 +18,6 @@ from search_service.ports import (
     VectorStore,
     Version,
 )
-from search_service.sweep import Sweeper
 from servicekit import deadline
 from servicekit.errors import InvalidField, invalid_field
 
@@ -45,12 +44,9 @@ class NewImage:
 class Writer:
     """Writes images so that an acknowledged one is never lost and a half-written one never seen."""
 
-    def __init__(
-        self, records: RecordStore, vectors: VectorStore, sweeper: Sweeper, *, write_timeout_seconds: float
-    ) -> None:
+    def __init__(self, records: RecordStore, vectors: VectorStore, *, write_timeout_seconds: float) -> None:
         self._records = records
         self._vectors = vectors
-        self._sweeper = sweeper
         self._write_timeout = write_timeout_seconds
 
     async def check(self, name: str, versions: Sequence[Version]) -> tuple[Collection, list[bool | InvalidField]]:
@@ -105,9 +101,7 @@ class Writer:
                     for image, generation in zip(images, generations, strict=True)
                 ]
                 await asyncio.gather(*(self._insert(b, images, records) for b in collection.bindings))
-                outcomes = await self._records.commit(collection.uid, records)
-        self._sweeper.nudge()
-        return outcomes
+                return await self._records.commit(collection.uid, records)
 
     async def _insert(self, binding: Binding, images: Sequence[NewImage], records: Sequence[Record]) -> None:
         rows = [

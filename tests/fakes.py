@@ -51,10 +51,10 @@ class MemoryVectorStore:
         matches = [Match(row.record.key, _distance(metric, row.vector, vector)) for row in rows]
         return sorted(matches, key=lambda match: match.distance)[:limit]
 
-    async def fetch(self, space: str, key: RowKey) -> Vector | None:
+    async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         self._answer(space)
-        row = self._rows(space).get(key)
-        return row.vector if row else None
+        rows = self._rows(space)
+        return {key: rows[key].vector for key in keys if key in rows}
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         self._answer(space)
@@ -91,7 +91,7 @@ class _Shelf:
         self.generation = 0
         self.intents: dict[RowKey, int] = {}
         self.records: dict[str, Record] = {}
-        self.garbage: list[RowKey] = []
+        self.garbage: dict[RowKey, int] = {}
         self.tombstones: dict[str, tuple[int, int]] = {}
 
 
@@ -165,13 +165,13 @@ class MemoryRecordStore:
         head = max(old.generation if old else 0, shelf.tombstones.get(image_id, (0, 0))[0])
         intended = shelf.intents.pop(record.key, None) is not None
         if not intended or head > record.generation:
-            shelf.garbage.append(record.key)
+            shelf.garbage[record.key] = self.now_ms
             return Outcome.CONFLICT
         created = old.create_ms if old else self.now_ms
         shelf.records[image_id] = replace(record, create_ms=created, update_ms=self.now_ms)
         if old is None:
             return Outcome.CREATED
-        shelf.garbage.append(old.key)
+        shelf.garbage[old.key] = self.now_ms
         return Outcome.UPDATED
 
     async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
@@ -184,7 +184,7 @@ class MemoryRecordStore:
         shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
         old = shelf.records.pop(image_id, None)
         if old:
-            shelf.garbage.append(old.key)
+            shelf.garbage[old.key] = self.now_ms
         return old is not None
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
@@ -193,17 +193,18 @@ class MemoryRecordStore:
         old = [key for key, begun in shelf.intents.items() if begun <= horizon][:limit]
         for key in old:
             del shelf.intents[key]
-        shelf.garbage.extend(old)
+        shelf.garbage.update(dict.fromkeys(old, self.now_ms))
         safe = min(horizon, min(shelf.intents.values(), default=self.now_ms) - 1)
         shelf.tombstones = {i: tomb for i, tomb in shelf.tombstones.items() if tomb[1] > safe}
         return len(old)
 
-    async def garbage(self, uid: str, limit: int) -> list[RowKey]:
-        return self._shelf(uid).garbage[:limit]
+    async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
+        horizon = self.now_ms - older_than_seconds * 1000
+        return [key for key, since in self._shelf(uid).garbage.items() if since <= horizon][:limit]
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
-        shelf = self._shelf(uid)
-        shelf.garbage = [key for key in shelf.garbage if key not in set(keys)]
+        for key in keys:
+            self._shelf(uid).garbage.pop(key, None)
 
     async def check(self) -> None:
         pass

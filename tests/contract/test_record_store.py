@@ -100,9 +100,10 @@ async def test_an_update_keeps_the_creation_and_leaves_garbage(records: RecordSt
     assert after is not None
     assert after.generation > before.generation
     assert after.create_ms == before.create_ms
-    assert await records.garbage(collection.uid, 10) == [before.key]
+    assert await records.garbage(collection.uid, 60, 10) == []
+    assert await records.garbage(collection.uid, 0, 10) == [before.key]
     await records.forget(collection.uid, [before.key])
-    assert await records.garbage(collection.uid, 10) == []
+    assert await records.garbage(collection.uid, 0, 10) == []
 
 
 async def test_generations_are_never_given_twice(records: RecordStore, collection: Collection) -> None:
@@ -117,7 +118,7 @@ async def test_the_later_of_two_writes_wins_in_either_order(records: RecordStore
     (second,) = await records.begin(uid, ["a"])
     assert await records.commit(uid, [a_record("a", second)]) == [Outcome.CREATED]
     assert await records.commit(uid, [a_record("a", first)]) == [Outcome.CONFLICT]
-    assert await records.garbage(uid, 10) == [RowKey("a", first)]
+    assert await records.garbage(uid, 0, 10) == [RowKey("a", first)]
     (known,) = await records.read(uid, ["a"])
     assert known is not None
     assert known.generation == second
@@ -147,7 +148,7 @@ async def test_expired_intents_become_garbage_and_cannot_commit(records: RecordS
     (stale,) = await records.begin(uid, ["a"])
     assert await records.expire(uid, 60, 10) == 0
     assert await records.expire(uid, 0, 10) == 1
-    assert await records.garbage(uid, 10) == [RowKey("a", stale)]
+    assert await records.garbage(uid, 0, 10) == [RowKey("a", stale)]
     assert await records.commit(uid, [a_record("a", stale)]) == [Outcome.CONFLICT]
     assert await records.read(uid, ["a"]) == [None]
 

@@ -67,12 +67,16 @@ async def test_generations_of_one_image_are_rows_apart(vectors: VectorStore, spa
     data = unit_vectors(2, DIMENSION)
     await vectors.create(space, DIMENSION, Metric.L2, IndexSpec())
     await vectors.insert(space, [row(0, data[0], generation=1), row(0, data[1], generation=2)])
-    assert await vectors.fetch(space, RowKey("image-0000", 1)) == pytest.approx(data[0], abs=1e-6)
-    assert await vectors.fetch(space, RowKey("image-0000", 2)) == pytest.approx(data[1], abs=1e-6)
-    await vectors.delete(space, [RowKey("image-0000", 1), RowKey("unknown", 9)])
+    first, second = RowKey("image-0000", 1), RowKey("image-0000", 2)
+    for latest in (False, True):
+        found = await vectors.fetch(space, [first, second, RowKey("unknown", 9)], latest=latest)
+        assert found.keys() == {first, second}
+        assert found[first] == pytest.approx(data[0], abs=1e-6)
+        assert found[second] == pytest.approx(data[1], abs=1e-6)
+    await vectors.delete(space, [first, RowKey("unknown", 9)])
     assert await vectors.count(space) == 1
     assert [match.key.generation for match in await vectors.search(space, Metric.L2, data[0], 5)] == [2]
-    assert await vectors.fetch(space, RowKey("image-0000", 1)) is None
+    assert await vectors.fetch(space, [first]) == {}
 
 
 async def test_an_empty_space_has_no_matches(vectors: VectorStore, space: str) -> None:

@@ -37,10 +37,10 @@ class Core:
     vectors: MemoryVectorStore = field(default_factory=MemoryVectorStore)
 
     def __post_init__(self) -> None:
-        self.sweeper = Sweeper(self.records, self.vectors, interval_seconds=1, horizon_seconds=100)
+        self.sweeper = Sweeper(self.records, self.vectors, interval_seconds=1, retention_seconds=5, horizon_seconds=100)
         self.catalogue = Catalogue(self.records, self.vectors)
-        self.writer = Writer(self.records, self.vectors, self.sweeper, write_timeout_seconds=5)
-        self.images = Images(self.records, self.sweeper)
+        self.writer = Writer(self.records, self.vectors, write_timeout_seconds=5)
+        self.images = Images(self.records)
         self.index = Index(self.records, self.vectors, fusion_depth=10, margin=2)
 
     async def create(self, name: str = "c", metric: Metric = Metric.L2) -> Collection:

@@ -162,3 +162,28 @@ async def test_a_record_whose_rows_cannot_be_read_yet_is_no_missing_image(filled
         space.clear()
     with pytest.raises(BackendUnavailable):
         await filled.index.search(Query("c", image_id="x03"))
+
+
+async def test_an_overtaken_image_counts_no_nearer_than_the_search_went(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions that moved far away in the middle of a search do not stand in for nearer images not looked at yet."""
+    near = vector_of("a", 1)
+    opposite = replace(near, vector=-near.vector)
+    others = [vector for vector in new_image("x", 1).vectors if vector.model != "a"]
+    await core.put(*(replace(new_image(f"moving-{i}", 1), vectors=[near, *others]) for i in range(12)))
+    await core.put(*(new_image(f"still-{i}", 50 + i) for i in range(20)))
+    search = core.vectors.search
+    batch = [replace(new_image(f"moving-{i}", 2), vectors=[opposite, *others]) for i in range(12)]
+
+    async def overtaken(*args: object) -> object:
+        found = await search(*args)  # type: ignore[arg-type]
+        if batch:
+            await core.put(*batch)
+            batch.clear()
+        return found
+
+    monkeypatch.setattr(core.vectors, "search", overtaken)
+    answer = await core.index.search(Query("c", [near], top_k=10))
+    assert all(near.image_id.startswith("still") for near in answer.rankings[0].neighbours)
+    assert len(answer.rankings[0].neighbours) == 10
