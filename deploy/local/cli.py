@@ -3,6 +3,7 @@
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -18,15 +19,22 @@ from deploy.local.stack import Stack
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _console = Console()
 _STATE = ROOT / ".likeness"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 State = Annotated[Path, typer.Option(help="Folder that keeps what is stored, and the logs.", file_okay=False)]
 
 
 @app.callback()
 def prepare() -> None:
     """Runs the whole system on this machine, on loopback alone."""
-    # A closed terminal or a `kill` then stops what was started, as Ctrl-C does.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
+    for number in _SIGNALS:
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 what Python hands to every handler
+    """Stop what was started; a second signal does not cut that short, for what is then left would run on."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(1)
 
 
 @app.command()

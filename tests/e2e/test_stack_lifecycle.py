@@ -165,6 +165,8 @@ def test_an_up_that_is_interrupted_stops_what_it_started(tmp_path: Path) -> None
     command = [sys.executable, "-m", "deploy.local", "up", "--free-ports", "--state", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         assert wait_until(lambda: "redis" in Stack.found(tmp_path).running, 60)
+        # Twice: an impatient second one must not leave what the first one was about to stop.
         running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGINT)
         assert running.wait(60) == 1
     assert processes_of(tmp_path) == []
