@@ -50,6 +50,12 @@ class ForceRequired(errors.FailedPrecondition):
     reason = "FORCE_REQUIRED"
 
 
+class IndexIncomplete(errors.FailedPrecondition):
+    """A model cannot be searched with: some images have no vector of it yet."""
+
+    reason = "INDEX_INCOMPLETE"
+
+
 class DuplicateId(errors.InvalidArgument):
     """One id stands twice in a batch."""
 

@@ -33,7 +33,7 @@ class Collection(_message.Message):
     def __init__(self, name: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., metric: _Optional[_Union[_types_pb2.Metric, str]] = ..., index: _Optional[_Union[IndexParams, _Mapping]] = ..., description: _Optional[str] = ..., bindings: _Optional[_Iterable[_Union[ModelBinding, _Mapping]]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., image_count: _Optional[int] = ...) -> None: ...
 
 class ModelBinding(_message.Message):
-    __slots__ = ("model", "fingerprint", "dimension", "state")
+    __slots__ = ("model", "fingerprint", "dimension", "state", "image_count")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[ModelBinding.State]
@@ -46,11 +46,13 @@ class ModelBinding(_message.Message):
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     model: str
     fingerprint: str
     dimension: int
     state: ModelBinding.State
-    def __init__(self, model: _Optional[str] = ..., fingerprint: _Optional[str] = ..., dimension: _Optional[int] = ..., state: _Optional[_Union[ModelBinding.State, str]] = ...) -> None: ...
+    image_count: int
+    def __init__(self, model: _Optional[str] = ..., fingerprint: _Optional[str] = ..., dimension: _Optional[int] = ..., state: _Optional[_Union[ModelBinding.State, str]] = ..., image_count: _Optional[int] = ...) -> None: ...
 
 class IndexParams(_message.Message):
     __slots__ = ("kind", "m", "ef_construction", "nlist")
@@ -62,12 +64,16 @@ class IndexParams(_message.Message):
         KIND_IVF_FLAT: _ClassVar[IndexParams.Kind]
         KIND_IVF_SQ8: _ClassVar[IndexParams.Kind]
         KIND_DISKANN: _ClassVar[IndexParams.Kind]
+        KIND_HNSW_SQ: _ClassVar[IndexParams.Kind]
+        KIND_IVF_RABITQ: _ClassVar[IndexParams.Kind]
     KIND_UNSPECIFIED: IndexParams.Kind
     KIND_FLAT: IndexParams.Kind
     KIND_HNSW: IndexParams.Kind
     KIND_IVF_FLAT: IndexParams.Kind
     KIND_IVF_SQ8: IndexParams.Kind
     KIND_DISKANN: IndexParams.Kind
+    KIND_HNSW_SQ: IndexParams.Kind
+    KIND_IVF_RABITQ: IndexParams.Kind
     KIND_FIELD_NUMBER: _ClassVar[int]
     M_FIELD_NUMBER: _ClassVar[int]
     EF_CONSTRUCTION_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +135,54 @@ class DeleteCollectionRequest(_message.Message):
 class DeleteCollectionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class AddModelRequest(_message.Message):
+    __slots__ = ("collection", "model")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    model: str
+    def __init__(self, collection: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+
+class AddModelResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
+class ActivateModelRequest(_message.Message):
+    __slots__ = ("collection", "model", "replaces", "force")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    model: str
+    replaces: str
+    force: bool
+    def __init__(self, collection: _Optional[str] = ..., model: _Optional[str] = ..., replaces: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class ActivateModelResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
+class RemoveModelRequest(_message.Message):
+    __slots__ = ("collection", "model", "force")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    model: str
+    force: bool
+    def __init__(self, collection: _Optional[str] = ..., model: _Optional[str] = ..., force: bool = ...) -> None: ...
+
+class RemoveModelResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
 
 class ImageEntry(_message.Message):
     __slots__ = ("image_id", "image", "uri", "attributes")
@@ -213,7 +267,7 @@ class Draining(_message.Message):
     def __init__(self) -> None: ...
 
 class SearchImagesRequest(_message.Message):
-    __slots__ = ("collection", "image", "image_id", "models", "top_k", "filter", "max_distance", "exclude_self", "fusion", "include_attributes", "require_all_models")
+    __slots__ = ("collection", "image", "image_id", "models", "top_k", "filter", "max_distance", "exclude_self", "fusion", "include_attributes", "require_all_models", "consistency", "search_params")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -225,6 +279,8 @@ class SearchImagesRequest(_message.Message):
     FUSION_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_ALL_MODELS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_PARAMS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     image: _types_pb2.Image
     image_id: str
@@ -236,7 +292,9 @@ class SearchImagesRequest(_message.Message):
     fusion: _types_pb2.Fusion
     include_attributes: bool
     require_all_models: bool
-    def __init__(self, collection: _Optional[str] = ..., image: _Optional[_Union[_types_pb2.Image, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., max_distance: _Optional[float] = ..., exclude_self: bool = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ..., include_attributes: bool = ..., require_all_models: bool = ...) -> None: ...
+    consistency: _types_pb2.Consistency
+    search_params: _types_pb2.SearchParams
+    def __init__(self, collection: _Optional[str] = ..., image: _Optional[_Union[_types_pb2.Image, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., max_distance: _Optional[float] = ..., exclude_self: bool = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ..., include_attributes: bool = ..., require_all_models: bool = ..., consistency: _Optional[_Union[_types_pb2.Consistency, str]] = ..., search_params: _Optional[_Union[_types_pb2.SearchParams, _Mapping]] = ...) -> None: ...
 
 class SearchImagesResponse(_message.Message):
     __slots__ = ("hits", "per_model", "model_errors", "timings")
@@ -261,20 +319,24 @@ class Timings(_message.Message):
     def __init__(self, total: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., embed: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., search: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CompareModelsRequest(_message.Message):
-    __slots__ = ("collection", "image", "image_id", "models", "top_k", "filter")
+    __slots__ = ("collection", "image", "image_id", "models", "top_k", "filter", "consistency", "search_params")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_PARAMS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     image: _types_pb2.Image
     image_id: str
     models: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     filter: _types_pb2.Filter
-    def __init__(self, collection: _Optional[str] = ..., image: _Optional[_Union[_types_pb2.Image, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+    consistency: _types_pb2.Consistency
+    search_params: _types_pb2.SearchParams
+    def __init__(self, collection: _Optional[str] = ..., image: _Optional[_Union[_types_pb2.Image, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., consistency: _Optional[_Union[_types_pb2.Consistency, str]] = ..., search_params: _Optional[_Union[_types_pb2.SearchParams, _Mapping]] = ...) -> None: ...
 
 class CompareModelsResponse(_message.Message):
     __slots__ = ("per_model", "agreements")
@@ -299,20 +361,22 @@ class PairAgreement(_message.Message):
     def __init__(self, model_a: _Optional[str] = ..., model_b: _Optional[str] = ..., overlap_at_k: _Optional[float] = ..., rank_biased_overlap: _Optional[float] = ..., kendall_tau: _Optional[float] = ...) -> None: ...
 
 class EvaluateModelsRequest(_message.Message):
-    __slots__ = ("collection", "label_attribute", "models", "top_k", "sample_size", "seed")
+    __slots__ = ("collection", "label_attribute", "models", "top_k", "sample_size", "seed", "fusion")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     LABEL_ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_SIZE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
     collection: str
     label_attribute: str
     models: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     sample_size: int
     seed: int
-    def __init__(self, collection: _Optional[str] = ..., label_attribute: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    fusion: _types_pb2.Fusion
+    def __init__(self, collection: _Optional[str] = ..., label_attribute: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ...) -> None: ...
 
 class EvaluateModelsResponse(_message.Message):
     __slots__ = ("per_model", "fused")
@@ -375,16 +439,18 @@ class GetImageResponse(_message.Message):
     def __init__(self, image: _Optional[_Union[ImageRecord, _Mapping]] = ...) -> None: ...
 
 class ListImagesRequest(_message.Message):
-    __slots__ = ("collection", "page_size", "page_token", "filter")
+    __slots__ = ("collection", "page_size", "page_token", "filter", "missing_model")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    MISSING_MODEL_FIELD_NUMBER: _ClassVar[int]
     collection: str
     page_size: int
     page_token: str
     filter: _types_pb2.Filter
-    def __init__(self, collection: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+    missing_model: str
+    def __init__(self, collection: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., missing_model: _Optional[str] = ...) -> None: ...
 
 class ListImagesResponse(_message.Message):
     __slots__ = ("images", "next_page_token")

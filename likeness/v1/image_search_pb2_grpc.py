@@ -58,6 +58,21 @@ class ImageSearchServiceStub(object):
                 request_serializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionRequest.SerializeToString,
                 response_deserializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionResponse.FromString,
                 _registered_method=True)
+        self.AddModel = channel.unary_unary(
+                '/likeness.v1.ImageSearchService/AddModel',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.AddModelRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.AddModelResponse.FromString,
+                _registered_method=True)
+        self.ActivateModel = channel.unary_unary(
+                '/likeness.v1.ImageSearchService/ActivateModel',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.FromString,
+                _registered_method=True)
+        self.RemoveModel = channel.unary_unary(
+                '/likeness.v1.ImageSearchService/RemoveModel',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.FromString,
+                _registered_method=True)
         self.IndexImages = channel.unary_unary(
                 '/likeness.v1.ImageSearchService/IndexImages',
                 request_serializer=likeness_dot_v1_dot_image__search__pb2.IndexImagesRequest.SerializeToString,
@@ -117,7 +132,7 @@ class ImageSearchServiceServicer(object):
     """
 
     def CreateCollection(self, request, context):
-        """Makes a collection. Its models are fixed then: each has a vector of every image.
+        """Makes a collection. Each of its models has a vector of every image.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (MODEL_NOT_FOUND), ALREADY_EXISTS (COLLECTION_EXISTS).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -150,6 +165,41 @@ class ImageSearchServiceServicer(object):
         """Deletes a collection and all that is in it. The files of the pictures are not Likeness's and stay.
 
         Errors: NOT_FOUND (COLLECTION_NOT_FOUND), FAILED_PRECONDITION (FORCE_REQUIRED: it holds images).
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddModel(self, request, context):
+        """Gives a collection one more model, in state BUILDING: from then on every write makes a vector of it too, and searches do
+        not use it yet. Images that were there before need to be indexed again: `ListImagesRequest.missing_model` lists them,
+        and `ModelBinding.image_count` says how far it is. Safe to repeat.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: over 16 models), NOT_FOUND (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND),
+        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH: it has another version of this model).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateModel(self, request, context):
+        """Lets searches use a model that was BUILDING, in the place of another one where `replaces` names it: in one step, so that
+        every search is answered by the one or the other. Safe to repeat.
+
+        Errors: NOT_FOUND (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND), FAILED_PRECONDITION (INDEX_INCOMPLETE: some images have no
+        vector of it, and `force` is not set).
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveModel(self, request, context):
+        """Takes a model from a collection, with its vectors. Safe to repeat.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: it is the last one that searches can use), NOT_FOUND (COLLECTION_NOT_FOUND),
+        FAILED_PRECONDITION (FORCE_REQUIRED: searches use it).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -202,6 +252,7 @@ class ImageSearchServiceServicer(object):
         """Measures each model, and their fusion, against labels that the images carry.
 
         Errors: UNIMPLEMENTED in this release.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,6 +293,7 @@ class ImageSearchServiceServicer(object):
         """Streams groups of images that are closer together than a distance.
 
         Errors: UNIMPLEMENTED in this release.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -279,6 +331,21 @@ def add_ImageSearchServiceServicer_to_server(servicer, server):
                     servicer.DeleteCollection,
                     request_deserializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionRequest.FromString,
                     response_serializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionResponse.SerializeToString,
+            ),
+            'AddModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddModel,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.AddModelRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.AddModelResponse.SerializeToString,
+            ),
+            'ActivateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateModel,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.SerializeToString,
+            ),
+            'RemoveModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveModel,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.SerializeToString,
             ),
             'IndexImages': grpc.unary_unary_rpc_method_handler(
                     servicer.IndexImages,
@@ -442,6 +509,87 @@ class ImageSearchService(object):
             '/likeness.v1.ImageSearchService/DeleteCollection',
             likeness_dot_v1_dot_image__search__pb2.DeleteCollectionRequest.SerializeToString,
             likeness_dot_v1_dot_image__search__pb2.DeleteCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.ImageSearchService/AddModel',
+            likeness_dot_v1_dot_image__search__pb2.AddModelRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.AddModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.ImageSearchService/ActivateModel',
+            likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.ImageSearchService/RemoveModel',
+            likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

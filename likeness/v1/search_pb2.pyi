@@ -10,6 +10,20 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AddBindingRequest(_message.Message):
+    __slots__ = ("collection", "binding")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    binding: _image_search_pb2.ModelBinding
+    def __init__(self, collection: _Optional[str] = ..., binding: _Optional[_Union[_image_search_pb2.ModelBinding, _Mapping]] = ...) -> None: ...
+
+class AddBindingResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: _image_search_pb2.Collection
+    def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ...) -> None: ...
+
 class ImageVersion(_message.Message):
     __slots__ = ("image_id", "content_sha256", "uri", "attributes")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -39,12 +53,64 @@ class CheckImagesResponse(_message.Message):
     def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., results: _Optional[_Iterable[_Union[CheckResult, _Mapping]]] = ...) -> None: ...
 
 class CheckResult(_message.Message):
-    __slots__ = ("unchanged", "error")
+    __slots__ = ("unchanged", "error", "content_known")
     UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_KNOWN_FIELD_NUMBER: _ClassVar[int]
     unchanged: bool
     error: _status_pb2.Status
-    def __init__(self, unchanged: bool = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    content_known: bool
+    def __init__(self, unchanged: bool = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., content_known: bool = ...) -> None: ...
+
+class FindContentRequest(_message.Message):
+    __slots__ = ("collection", "content_sha256")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    content_sha256: str
+    def __init__(self, collection: _Optional[str] = ..., content_sha256: _Optional[str] = ...) -> None: ...
+
+class FindContentResponse(_message.Message):
+    __slots__ = ("collection", "image_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: _image_search_pb2.Collection
+    image_id: str
+    def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., image_id: _Optional[str] = ...) -> None: ...
+
+class RecallAnswerRequest(_message.Message):
+    __slots__ = ("collection", "request_id", "body_sha256")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    BODY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    request_id: str
+    body_sha256: str
+    def __init__(self, collection: _Optional[str] = ..., request_id: _Optional[str] = ..., body_sha256: _Optional[str] = ...) -> None: ...
+
+class RecallAnswerResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: _image_search_pb2.IndexImagesResponse
+    def __init__(self, answer: _Optional[_Union[_image_search_pb2.IndexImagesResponse, _Mapping]] = ...) -> None: ...
+
+class KeepAnswerRequest(_message.Message):
+    __slots__ = ("collection", "request_id", "body_sha256", "answer")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    BODY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    request_id: str
+    body_sha256: str
+    answer: _image_search_pb2.IndexImagesResponse
+    def __init__(self, collection: _Optional[str] = ..., request_id: _Optional[str] = ..., body_sha256: _Optional[str] = ..., answer: _Optional[_Union[_image_search_pb2.IndexImagesResponse, _Mapping]] = ...) -> None: ...
+
+class KeepAnswerResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: _image_search_pb2.IndexImagesResponse
+    def __init__(self, answer: _Optional[_Union[_image_search_pb2.IndexImagesResponse, _Mapping]] = ...) -> None: ...
 
 class ImageVectors(_message.Message):
     __slots__ = ("version", "width_px", "height_px", "embeddings")
@@ -81,7 +147,7 @@ class QueryVectors(_message.Message):
     def __init__(self, embeddings: _Optional[_Iterable[_Union[_embedder_pb2.Embedding, _Mapping]]] = ..., content_sha256: _Optional[str] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter", "max_distance", "exclude_self", "fusion", "include_attributes", "require_all_models")
+    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter", "max_distance", "exclude_self", "fusion", "include_attributes", "require_all_models", "consistency", "search_params")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +159,8 @@ class SearchRequest(_message.Message):
     FUSION_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     REQUIRE_ALL_MODELS_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_PARAMS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vectors: QueryVectors
     image_id: str
@@ -104,7 +172,9 @@ class SearchRequest(_message.Message):
     fusion: _types_pb2.Fusion
     include_attributes: bool
     require_all_models: bool
-    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., max_distance: _Optional[float] = ..., exclude_self: bool = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ..., include_attributes: bool = ..., require_all_models: bool = ...) -> None: ...
+    consistency: _types_pb2.Consistency
+    search_params: _types_pb2.SearchParams
+    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., max_distance: _Optional[float] = ..., exclude_self: bool = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ..., include_attributes: bool = ..., require_all_models: bool = ..., consistency: _Optional[_Union[_types_pb2.Consistency, str]] = ..., search_params: _Optional[_Union[_types_pb2.SearchParams, _Mapping]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "per_model", "model_errors")
@@ -117,20 +187,24 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[_types_pb2.Hit, _Mapping]]] = ..., per_model: _Optional[_Iterable[_Union[_types_pb2.ModelHits, _Mapping]]] = ..., model_errors: _Optional[_Iterable[_Union[_types_pb2.ModelError, _Mapping]]] = ...) -> None: ...
 
 class CompareRequest(_message.Message):
-    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter")
+    __slots__ = ("collection", "vectors", "image_id", "models", "top_k", "filter", "consistency", "search_params")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_PARAMS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vectors: QueryVectors
     image_id: str
     models: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     filter: _types_pb2.Filter
-    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+    consistency: _types_pb2.Consistency
+    search_params: _types_pb2.SearchParams
+    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Union[QueryVectors, _Mapping]] = ..., image_id: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., consistency: _Optional[_Union[_types_pb2.Consistency, str]] = ..., search_params: _Optional[_Union[_types_pb2.SearchParams, _Mapping]] = ...) -> None: ...
 
 class CompareResponse(_message.Message):
     __slots__ = ("per_model", "agreements")

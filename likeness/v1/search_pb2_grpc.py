@@ -58,6 +58,21 @@ class SearchServiceStub(object):
                 request_serializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionRequest.SerializeToString,
                 response_deserializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionResponse.FromString,
                 _registered_method=True)
+        self.AddBinding = channel.unary_unary(
+                '/likeness.v1.SearchService/AddBinding',
+                request_serializer=likeness_dot_v1_dot_search__pb2.AddBindingRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_search__pb2.AddBindingResponse.FromString,
+                _registered_method=True)
+        self.ActivateModel = channel.unary_unary(
+                '/likeness.v1.SearchService/ActivateModel',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.FromString,
+                _registered_method=True)
+        self.RemoveModel = channel.unary_unary(
+                '/likeness.v1.SearchService/RemoveModel',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.FromString,
+                _registered_method=True)
         self.CheckImages = channel.unary_unary(
                 '/likeness.v1.SearchService/CheckImages',
                 request_serializer=likeness_dot_v1_dot_search__pb2.CheckImagesRequest.SerializeToString,
@@ -68,6 +83,21 @@ class SearchServiceStub(object):
                 request_serializer=likeness_dot_v1_dot_search__pb2.UpsertImagesRequest.SerializeToString,
                 response_deserializer=likeness_dot_v1_dot_search__pb2.UpsertImagesResponse.FromString,
                 _registered_method=True)
+        self.FindContent = channel.unary_unary(
+                '/likeness.v1.SearchService/FindContent',
+                request_serializer=likeness_dot_v1_dot_search__pb2.FindContentRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_search__pb2.FindContentResponse.FromString,
+                _registered_method=True)
+        self.RecallAnswer = channel.unary_unary(
+                '/likeness.v1.SearchService/RecallAnswer',
+                request_serializer=likeness_dot_v1_dot_search__pb2.RecallAnswerRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_search__pb2.RecallAnswerResponse.FromString,
+                _registered_method=True)
+        self.KeepAnswer = channel.unary_unary(
+                '/likeness.v1.SearchService/KeepAnswer',
+                request_serializer=likeness_dot_v1_dot_search__pb2.KeepAnswerRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_search__pb2.KeepAnswerResponse.FromString,
+                _registered_method=True)
         self.Search = channel.unary_unary(
                 '/likeness.v1.SearchService/Search',
                 request_serializer=likeness_dot_v1_dot_search__pb2.SearchRequest.SerializeToString,
@@ -77,6 +107,16 @@ class SearchServiceStub(object):
                 '/likeness.v1.SearchService/Compare',
                 request_serializer=likeness_dot_v1_dot_search__pb2.CompareRequest.SerializeToString,
                 response_deserializer=likeness_dot_v1_dot_search__pb2.CompareResponse.FromString,
+                _registered_method=True)
+        self.EvaluateModels = channel.unary_unary(
+                '/likeness.v1.SearchService/EvaluateModels',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.EvaluateModelsRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.EvaluateModelsResponse.FromString,
+                _registered_method=True)
+        self.FindDuplicates = channel.unary_stream(
+                '/likeness.v1.SearchService/FindDuplicates',
+                request_serializer=likeness_dot_v1_dot_image__search__pb2.FindDuplicatesRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_image__search__pb2.FindDuplicatesResponse.FromString,
                 _registered_method=True)
         self.GetImage = channel.unary_unary(
                 '/likeness.v1.SearchService/GetImage',
@@ -135,8 +175,34 @@ class SearchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddBinding(self, request, context):
+        """Gives a collection one more model, of the version given.
+
+        Errors: those of ImageSearchService.AddModel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateModel(self, request, context):
+        """As ImageSearchService.ActivateModel.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveModel(self, request, context):
+        """As ImageSearchService.RemoveModel.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CheckImages(self, request, context):
-        """Says which images a collection already holds exactly as given, so that they need not be embedded.
+        """Says which images a collection already holds exactly as given, and of which it has the vectors under another id or
+        with other attributes, so that they need not be embedded.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image or over 64, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND).
         Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD).
@@ -150,6 +216,34 @@ class SearchServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND), FAILED_PRECONDITION
         (MODEL_FINGERPRINT_MISMATCH). Errors of one image, in its result: ABORTED (CONFLICT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindContent(self, request, context):
+        """Says whether a collection has the vectors of a picture, by its hash.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (COLLECTION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecallAnswer(self, request, context):
+        """Returns the answer that was kept for an IndexImages request, if there is one.
+
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: request_id was used with another body), NOT_FOUND (COLLECTION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KeepAnswer(self, request, context):
+        """Keeps the answer to an IndexImages request for 24 hours; returns the one that stands, which an equal request at the
+        same time may have kept first.
+
+        Errors: those of RecallAnswer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,6 +263,22 @@ class SearchServiceServicer(object):
         """Finds the nearest images with several models and says how far their lists agree.
 
         Errors: those of Search; INVALID_ARGUMENT (INVALID_FIELD: fewer than two models).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EvaluateModels(self, request, context):
+        """As ImageSearchService.EvaluateModels.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindDuplicates(self, request, context):
+        """As ImageSearchService.FindDuplicates.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,6 +331,21 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     request_deserializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionRequest.FromString,
                     response_serializer=likeness_dot_v1_dot_image__search__pb2.DeleteCollectionResponse.SerializeToString,
             ),
+            'AddBinding': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddBinding,
+                    request_deserializer=likeness_dot_v1_dot_search__pb2.AddBindingRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_search__pb2.AddBindingResponse.SerializeToString,
+            ),
+            'ActivateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateModel,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.SerializeToString,
+            ),
+            'RemoveModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveModel,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.SerializeToString,
+            ),
             'CheckImages': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckImages,
                     request_deserializer=likeness_dot_v1_dot_search__pb2.CheckImagesRequest.FromString,
@@ -231,6 +356,21 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     request_deserializer=likeness_dot_v1_dot_search__pb2.UpsertImagesRequest.FromString,
                     response_serializer=likeness_dot_v1_dot_search__pb2.UpsertImagesResponse.SerializeToString,
             ),
+            'FindContent': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindContent,
+                    request_deserializer=likeness_dot_v1_dot_search__pb2.FindContentRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_search__pb2.FindContentResponse.SerializeToString,
+            ),
+            'RecallAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecallAnswer,
+                    request_deserializer=likeness_dot_v1_dot_search__pb2.RecallAnswerRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_search__pb2.RecallAnswerResponse.SerializeToString,
+            ),
+            'KeepAnswer': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepAnswer,
+                    request_deserializer=likeness_dot_v1_dot_search__pb2.KeepAnswerRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_search__pb2.KeepAnswerResponse.SerializeToString,
+            ),
             'Search': grpc.unary_unary_rpc_method_handler(
                     servicer.Search,
                     request_deserializer=likeness_dot_v1_dot_search__pb2.SearchRequest.FromString,
@@ -240,6 +380,16 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Compare,
                     request_deserializer=likeness_dot_v1_dot_search__pb2.CompareRequest.FromString,
                     response_serializer=likeness_dot_v1_dot_search__pb2.CompareResponse.SerializeToString,
+            ),
+            'EvaluateModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.EvaluateModels,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.EvaluateModelsRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.EvaluateModelsResponse.SerializeToString,
+            ),
+            'FindDuplicates': grpc.unary_stream_rpc_method_handler(
+                    servicer.FindDuplicates,
+                    request_deserializer=likeness_dot_v1_dot_image__search__pb2.FindDuplicatesRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_image__search__pb2.FindDuplicatesResponse.SerializeToString,
             ),
             'GetImage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetImage,
@@ -379,6 +529,87 @@ class SearchService(object):
             _registered_method=True)
 
     @staticmethod
+    def AddBinding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/AddBinding',
+            likeness_dot_v1_dot_search__pb2.AddBindingRequest.SerializeToString,
+            likeness_dot_v1_dot_search__pb2.AddBindingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/ActivateModel',
+            likeness_dot_v1_dot_image__search__pb2.ActivateModelRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.ActivateModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/RemoveModel',
+            likeness_dot_v1_dot_image__search__pb2.RemoveModelRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.RemoveModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CheckImages(request,
             target,
             options=(),
@@ -433,6 +664,87 @@ class SearchService(object):
             _registered_method=True)
 
     @staticmethod
+    def FindContent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/FindContent',
+            likeness_dot_v1_dot_search__pb2.FindContentRequest.SerializeToString,
+            likeness_dot_v1_dot_search__pb2.FindContentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecallAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/RecallAnswer',
+            likeness_dot_v1_dot_search__pb2.RecallAnswerRequest.SerializeToString,
+            likeness_dot_v1_dot_search__pb2.RecallAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepAnswer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/KeepAnswer',
+            likeness_dot_v1_dot_search__pb2.KeepAnswerRequest.SerializeToString,
+            likeness_dot_v1_dot_search__pb2.KeepAnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Search(request,
             target,
             options=(),
@@ -476,6 +788,60 @@ class SearchService(object):
             '/likeness.v1.SearchService/Compare',
             likeness_dot_v1_dot_search__pb2.CompareRequest.SerializeToString,
             likeness_dot_v1_dot_search__pb2.CompareResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EvaluateModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.SearchService/EvaluateModels',
+            likeness_dot_v1_dot_image__search__pb2.EvaluateModelsRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.EvaluateModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/likeness.v1.SearchService/FindDuplicates',
+            likeness_dot_v1_dot_image__search__pb2.FindDuplicatesRequest.SerializeToString,
+            likeness_dot_v1_dot_image__search__pb2.FindDuplicatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17likeness/v1/types.proto\x12\x0blikeness.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"3\n\x05Image\x12\x11\n\x07\x63ontent\x18\x01 \x01(\x0cH\x00\x12\r\n\x03uri\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\",\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x12\n\nfloat32_le\x18\x02 \x01(\x0c\"\xbf\x01\n\x06\x46ilter\x12)\n\x06\x61ll_of\x18\x01 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12)\n\x06\x61ny_of\x18\x02 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12*\n\x07none_of\x18\x03 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12+\n\tcondition\x18\x04 \x01(\x0b\x32\x16.likeness.v1.ConditionH\x00\x42\x06\n\x04kind\"2\n\nFilterList\x12$\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x13.likeness.v1.Filter\"\xb6\x01\n\tCondition\x12\x11\n\tattribute\x18\x01 \x01(\t\x12(\n\x06\x65quals\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12-\n\x07in_list\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValueH\x00\x12#\n\x05range\x18\x04 \x01(\x0b\x32\x12.likeness.v1.RangeH\x00\x12\x10\n\x06\x65xists\x18\x05 \x01(\x08H\x00\x42\x06\n\x04test\"k\n\x05Range\x12\x0f\n\x02gt\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03gte\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x02lt\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03lte\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\x05\n\x03_gtB\x06\n\x04_gteB\x05\n\x03_ltB\x06\n\x04_lte\"\xc6\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x64istance\x18\x03 \x01(\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x12\r\n\x05score\x18\x05 \x01(\x01\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12+\n\nattributes\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\rcontributions\x18\x08 \x03(\x0b\x32\x19.likeness.v1.Contribution\"\\\n\x0c\x43ontribution\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x64istance\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\r\n\x05score\x18\x05 \x01(\x01\"_\n\tModelHits\x12\r\n\x05model\x18\x01 \x01(\t\x12#\n\x06metric\x18\x02 \x01(\x0e\x32\x13.likeness.v1.Metric\x12\x1e\n\x04hits\x18\x03 \x03(\x0b\x32\x10.likeness.v1.Hit\">\n\nModelError\x12\r\n\x05model\x18\x01 \x01(\t\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xfe\x01\n\x06\x46usion\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.likeness.v1.Fusion.Method\x12\x31\n\x07weights\x18\x02 \x03(\x0b\x32 .likeness.v1.Fusion.WeightsEntry\x12\t\n\x01k\x18\x03 \x01(\x05\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"Z\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16METHOD_RECIPROCAL_RANK\x10\x01\x12\x1c\n\x18METHOD_WEIGHTED_DISTANCE\x10\x02*m\n\x0eVectorEncoding\x12\x1f\n\x1bVECTOR_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16VECTOR_ENCODING_VALUES\x10\x01\x12\x1e\n\x1aVECTOR_ENCODING_FLOAT32_LE\x10\x02*B\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\r\n\tMETRIC_L2\x10\x01\x12\x11\n\rMETRIC_COSINE\x10\x02\x42y\n\x0eio.likeness.v1P\x01Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\xaa\x02\x0bLikeness.V1\xca\x02\x0bLikeness\\V1\xea\x02\x0cLikeness::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17likeness/v1/types.proto\x12\x0blikeness.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\"3\n\x05Image\x12\x11\n\x07\x63ontent\x18\x01 \x01(\x0cH\x00\x12\r\n\x03uri\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\",\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x12\n\nfloat32_le\x18\x02 \x01(\x0c\"?\n\x0cSearchParams\x12\n\n\x02\x65\x66\x18\x01 \x01(\x05\x12\x0e\n\x06nprobe\x18\x02 \x01(\x05\x12\x13\n\x0bsearch_list\x18\x03 \x01(\x05\"\xbf\x01\n\x06\x46ilter\x12)\n\x06\x61ll_of\x18\x01 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12)\n\x06\x61ny_of\x18\x02 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12*\n\x07none_of\x18\x03 \x01(\x0b\x32\x17.likeness.v1.FilterListH\x00\x12+\n\tcondition\x18\x04 \x01(\x0b\x32\x16.likeness.v1.ConditionH\x00\x42\x06\n\x04kind\"2\n\nFilterList\x12$\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x13.likeness.v1.Filter\"\xb6\x01\n\tCondition\x12\x11\n\tattribute\x18\x01 \x01(\t\x12(\n\x06\x65quals\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00\x12-\n\x07in_list\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.ListValueH\x00\x12#\n\x05range\x18\x04 \x01(\x0b\x32\x12.likeness.v1.RangeH\x00\x12\x10\n\x06\x65xists\x18\x05 \x01(\x08H\x00\x42\x06\n\x04test\"k\n\x05Range\x12\x0f\n\x02gt\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03gte\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x02lt\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x10\n\x03lte\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\x05\n\x03_gtB\x06\n\x04_gteB\x05\n\x03_ltB\x06\n\x04_lte\"\xc6\x01\n\x03Hit\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x64istance\x18\x03 \x01(\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x12\r\n\x05score\x18\x05 \x01(\x01\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12+\n\nattributes\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\rcontributions\x18\x08 \x03(\x0b\x32\x19.likeness.v1.Contribution\"\\\n\x0c\x43ontribution\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x10\n\x08\x64istance\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x12\r\n\x05score\x18\x05 \x01(\x01\"_\n\tModelHits\x12\r\n\x05model\x18\x01 \x01(\t\x12#\n\x06metric\x18\x02 \x01(\x0e\x32\x13.likeness.v1.Metric\x12\x1e\n\x04hits\x18\x03 \x03(\x0b\x32\x10.likeness.v1.Hit\">\n\nModelError\x12\r\n\x05model\x18\x01 \x01(\t\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xfe\x01\n\x06\x46usion\x12*\n\x06method\x18\x01 \x01(\x0e\x32\x1a.likeness.v1.Fusion.Method\x12\x31\n\x07weights\x18\x02 \x03(\x0b\x32 .likeness.v1.Fusion.WeightsEntry\x12\t\n\x01k\x18\x03 \x01(\x05\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"Z\n\x06Method\x12\x16\n\x12METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16METHOD_RECIPROCAL_RANK\x10\x01\x12\x1c\n\x18METHOD_WEIGHTED_DISTANCE\x10\x02*m\n\x0eVectorEncoding\x12\x1f\n\x1bVECTOR_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n\x16VECTOR_ENCODING_VALUES\x10\x01\x12\x1e\n\x1aVECTOR_ENCODING_FLOAT32_LE\x10\x02*B\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\r\n\tMETRIC_L2\x10\x01\x12\x11\n\rMETRIC_COSINE\x10\x02*[\n\x0b\x43onsistency\x12\x1b\n\x17\x43ONSISTENCY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONSISTENCY_BOUNDED\x10\x01\x12\x16\n\x12\x43ONSISTENCY_STRONG\x10\x02\x42y\n\x0eio.likeness.v1P\x01Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\xaa\x02\x0bLikeness.V1\xca\x02\x0bLikeness\\V1\xea\x02\x0cLikeness::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,34 +36,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.likeness.v1P\001Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\252\002\013Likeness.V1\312\002\013Likeness\\V1\352\002\014Likeness::V1'
   _globals['_FUSION_WEIGHTSENTRY']._loaded_options = None
   _globals['_FUSION_WEIGHTSENTRY']._serialized_options = b'8\001'
-  _globals['_VECTORENCODING']._serialized_start=1447
-  _globals['_VECTORENCODING']._serialized_end=1556
-  _globals['_METRIC']._serialized_start=1558
-  _globals['_METRIC']._serialized_end=1624
+  _globals['_VECTORENCODING']._serialized_start=1512
+  _globals['_VECTORENCODING']._serialized_end=1621
+  _globals['_METRIC']._serialized_start=1623
+  _globals['_METRIC']._serialized_end=1689
+  _globals['_CONSISTENCY']._serialized_start=1691
+  _globals['_CONSISTENCY']._serialized_end=1782
   _globals['_IMAGE']._serialized_start=95
   _globals['_IMAGE']._serialized_end=146
   _globals['_VECTOR']._serialized_start=148
   _globals['_VECTOR']._serialized_end=192
-  _globals['_FILTER']._serialized_start=195
-  _globals['_FILTER']._serialized_end=386
-  _globals['_FILTERLIST']._serialized_start=388
-  _globals['_FILTERLIST']._serialized_end=438
-  _globals['_CONDITION']._serialized_start=441
-  _globals['_CONDITION']._serialized_end=623
-  _globals['_RANGE']._serialized_start=625
-  _globals['_RANGE']._serialized_end=732
-  _globals['_HIT']._serialized_start=735
-  _globals['_HIT']._serialized_end=933
-  _globals['_CONTRIBUTION']._serialized_start=935
-  _globals['_CONTRIBUTION']._serialized_end=1027
-  _globals['_MODELHITS']._serialized_start=1029
-  _globals['_MODELHITS']._serialized_end=1124
-  _globals['_MODELERROR']._serialized_start=1126
-  _globals['_MODELERROR']._serialized_end=1188
-  _globals['_FUSION']._serialized_start=1191
-  _globals['_FUSION']._serialized_end=1445
-  _globals['_FUSION_WEIGHTSENTRY']._serialized_start=1307
-  _globals['_FUSION_WEIGHTSENTRY']._serialized_end=1353
-  _globals['_FUSION_METHOD']._serialized_start=1355
-  _globals['_FUSION_METHOD']._serialized_end=1445
+  _globals['_SEARCHPARAMS']._serialized_start=194
+  _globals['_SEARCHPARAMS']._serialized_end=257
+  _globals['_FILTER']._serialized_start=260
+  _globals['_FILTER']._serialized_end=451
+  _globals['_FILTERLIST']._serialized_start=453
+  _globals['_FILTERLIST']._serialized_end=503
+  _globals['_CONDITION']._serialized_start=506
+  _globals['_CONDITION']._serialized_end=688
+  _globals['_RANGE']._serialized_start=690
+  _globals['_RANGE']._serialized_end=797
+  _globals['_HIT']._serialized_start=800
+  _globals['_HIT']._serialized_end=998
+  _globals['_CONTRIBUTION']._serialized_start=1000
+  _globals['_CONTRIBUTION']._serialized_end=1092
+  _globals['_MODELHITS']._serialized_start=1094
+  _globals['_MODELHITS']._serialized_end=1189
+  _globals['_MODELERROR']._serialized_start=1191
+  _globals['_MODELERROR']._serialized_end=1253
+  _globals['_FUSION']._serialized_start=1256
+  _globals['_FUSION']._serialized_end=1510
+  _globals['_FUSION_WEIGHTSENTRY']._serialized_start=1372
+  _globals['_FUSION_WEIGHTSENTRY']._serialized_end=1418
+  _globals['_FUSION_METHOD']._serialized_start=1420
+  _globals['_FUSION_METHOD']._serialized_end=1510
 # @@protoc_insertion_point(module_scope)

@@ -19,12 +19,21 @@ class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     METRIC_UNSPECIFIED: _ClassVar[Metric]
     METRIC_L2: _ClassVar[Metric]
     METRIC_COSINE: _ClassVar[Metric]
+
+class Consistency(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONSISTENCY_UNSPECIFIED: _ClassVar[Consistency]
+    CONSISTENCY_BOUNDED: _ClassVar[Consistency]
+    CONSISTENCY_STRONG: _ClassVar[Consistency]
 VECTOR_ENCODING_UNSPECIFIED: VectorEncoding
 VECTOR_ENCODING_VALUES: VectorEncoding
 VECTOR_ENCODING_FLOAT32_LE: VectorEncoding
 METRIC_UNSPECIFIED: Metric
 METRIC_L2: Metric
 METRIC_COSINE: Metric
+CONSISTENCY_UNSPECIFIED: Consistency
+CONSISTENCY_BOUNDED: Consistency
+CONSISTENCY_STRONG: Consistency
 
 class Image(_message.Message):
     __slots__ = ("content", "uri")
@@ -41,6 +50,16 @@ class Vector(_message.Message):
     values: _containers.RepeatedScalarFieldContainer[float]
     float32_le: bytes
     def __init__(self, values: _Optional[_Iterable[float]] = ..., float32_le: _Optional[bytes] = ...) -> None: ...
+
+class SearchParams(_message.Message):
+    __slots__ = ("ef", "nprobe", "search_list")
+    EF_FIELD_NUMBER: _ClassVar[int]
+    NPROBE_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_LIST_FIELD_NUMBER: _ClassVar[int]
+    ef: int
+    nprobe: int
+    search_list: int
+    def __init__(self, ef: _Optional[int] = ..., nprobe: _Optional[int] = ..., search_list: _Optional[int] = ...) -> None: ...
 
 class Filter(_message.Message):
     __slots__ = ("all_of", "any_of", "none_of", "condition")
