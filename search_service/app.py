@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from likeness.v1 import search_pb2_grpc
+from search_service.answers import Answers
 from search_service.catalogue import Catalogue
+from search_service.contents import Contents
 from search_service.images import Images
 from search_service.index import Index
 from search_service.lite_server import LiteServer
@@ -43,6 +45,8 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
             Images(records),
             Index(records, vectors, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+            contents=Contents(records, vectors),
+            answers=Answers(records, retention_seconds=settings.answer_retention_seconds),
         )
         await stack.enter_async_context(_running(sweeper))
         service = Service(

@@ -114,25 +114,33 @@ def from_embedding(message: embedder_pb2.Embedding) -> writer.ModelVector:
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
-def to_check_result(known: bool | InvalidField) -> search_pb2.CheckResult:
+def to_check_result(known: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
     if isinstance(known, InvalidField):
         return search_pb2.CheckResult(error=status.to_status(known))
-    return search_pb2.CheckResult(unchanged=known)
+    unchanged = known is writer.Known.UNCHANGED
+    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or known is writer.Known.CONTENT)
 
 
 def to_index_result(version: ports.Version, outcome: ports.Outcome) -> image_search_pb2.IndexResult:
     """Return what became of one write as a message."""
     result = image_search_pb2.IndexResult(image_id=version.image_id, content_sha256=version.content_sha256)
     if outcome is ports.Outcome.CONFLICT:
-        result.error.CopyFrom(_conflict(version.image_id))
+        result.error.CopyFrom(_conflict(f"another write or delete of {version.image_id!r} won"))
+    elif outcome is ports.Outcome.GONE:
+        result.error.CopyFrom(_conflict(f"the content of {version.image_id!r} is known no more", content="gone"))
     else:
         result.outcome = _OUTCOMES[outcome]
     return result
 
 
-def _conflict(image_id: str) -> status_pb2.Status:
-    return status.to_status(ports.Conflict(f"another write or delete of {image_id!r} won"))
+def from_kept(answer: bytes) -> image_search_pb2.IndexImagesResponse:
+    """Return an answer that was kept."""
+    return image_search_pb2.IndexImagesResponse.FromString(answer)
+
+
+def _conflict(message: str, **metadata: str) -> status_pb2.Status:
+    return status.to_status(ports.Conflict(message, metadata=metadata))
 
 
 def from_search(message: search_pb2.SearchRequest) -> query.Query:
@@ -157,6 +165,7 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     return query.Query(
         collection=message.collection,
         vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
+        content_sha256=message.vectors.content_sha256,
         image_id=message.image_id,
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,

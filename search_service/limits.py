@@ -13,6 +13,8 @@ from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REQUEST_ID = re.compile(r"[0-9a-f-]{36}")
 _MAX_MODELS = 16
 _MAX_DESCRIPTION_CHARS = 1000
 _MAX_DIMENSION = 32768
@@ -75,6 +77,8 @@ def problem_of(version: Version, field: str) -> InvalidField | None:
     """Return what is wrong with one image to write, if anything is."""
     if not _IMAGE_ID.fullmatch(version.image_id):
         return invalid_field(f"{field}.image_id", f"must match {_IMAGE_ID.pattern}")
+    if not _SHA256.fullmatch(version.content_sha256):
+        return invalid_field(f"{field}.content_sha256", f"must match {_SHA256.pattern}")
     if len(version.uri.encode()) > _MAX_URI_BYTES:
         return invalid_field(f"{field}.uri", f"at most {_MAX_URI_BYTES} bytes")
     try:
@@ -103,6 +107,18 @@ def require_image_id(image_id: str) -> None:
     """Check one id."""
     if not _IMAGE_ID.fullmatch(image_id):
         raise invalid_field("image_id", f"must match {_IMAGE_ID.pattern}")
+
+
+def require_sha256(field: str, sha256: str) -> None:
+    """Check a hash in lower-case hex."""
+    if not _SHA256.fullmatch(sha256):
+        raise invalid_field(field, f"must match {_SHA256.pattern}")
+
+
+def require_request_id(request_id: str) -> None:
+    """Check the id of a request whose answer is kept: a UUID in lower-case hex."""
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise invalid_field("request_id", f"must match {_REQUEST_ID.pattern}")
 
 
 def require_deletion(image_ids: Sequence[str]) -> None:

@@ -143,6 +143,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer to a request, and the hash of the request's body."""
+
+    body_sha256: str
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One version's vector in one vector space, with enough beside it to restore the record."""
 
@@ -165,6 +173,8 @@ class Outcome(Enum):
     UPDATED = "UPDATED"
     UNCHANGED = "UNCHANGED"
     CONFLICT = "CONFLICT"
+    GONE = "GONE"
+    """Nothing: it came without vectors, and there is no image left that it could have them from."""
 
 
 class VectorStore(Protocol):
@@ -240,6 +250,9 @@ class RecordStore(Protocol):
     async def read(self, uid: str, image_ids: Sequence[str]) -> list[Record | None]:
         """Return the records of these ids, in their order, None where there is none."""
 
+    async def holders(self, uid: str, sha256s: Sequence[str]) -> list[Record | None]:
+        """Return for each content, by its hash, the record of some image that has it, None where there is none."""
+
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
         """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
 
@@ -267,6 +280,16 @@ class RecordStore(Protocol):
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         """Take keys off the garbage list: their rows are gone."""
+
+    async def recall(self, uid: str, request_id: str) -> Kept | None:
+        """Return what is kept for a request, if anything is."""
+
+    async def keep(self, uid: str, request_id: str, kept: Kept, seconds: float) -> Kept:
+        """Keep an answer for this long unless one is kept already, and return the one that is.
+
+        Raises:
+            CollectionNotFound: the collection is gone.
+        """
 
     async def check(self) -> None:
         """Return if the store answers."""

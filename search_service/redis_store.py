@@ -12,13 +12,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from search_service import encoding
-from search_service.ports import Collection, CollectionExists, CollectionNotFound, Outcome, Record, RowKey
+from search_service.ports import Collection, CollectionExists, CollectionNotFound, Kept, Outcome, Record, RowKey
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, Resource
 
 _COLLECTIONS = "{likeness}:collections"
 _DROPPED = "{likeness}:dropped"
-_PER_COLLECTION = ("generation", "intents", "records", "ids", "garbage", "tombstones", "tombstone_times")
+_PER_COLLECTION = ("generation", "intents", "records", "ids", "contents", "garbage", "tombstones", "tombstone_times")
 _RETRY_AFTER_SECONDS = 1.0
 
 
@@ -47,7 +47,7 @@ class RedisRecordStore:
         scripts = resources.files("search_service").joinpath("scripts")
         self._scripts = {
             name: client.register_script(scripts.joinpath(f"{name}.lua").read_text())
-            for name in ("begin", "commit", "delete", "drop", "expire", "register")
+            for name in ("begin", "commit", "delete", "drop", "expire", "holders", "keep", "register")
         }
 
     @classmethod
@@ -135,6 +135,11 @@ class RedisRecordStore:
             for image_id, text in zip(image_ids, texts, strict=True)
         ]
 
+    async def holders(self, uid: str, sha256s: Sequence[str]) -> list[Record | None]:
+        """See RecordStore."""
+        found = await self._run("holders", _keys(uid, "contents", "records"), sha256s)
+        return [None if holder is None else encoding.record(str(holder[0]), str(holder[1])) for holder in found]
+
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
         """See RecordStore."""
         with _translated():
@@ -152,14 +157,14 @@ class RedisRecordStore:
 
     async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
         """See RecordStore."""
-        keys = _keys(uid, "intents", "records", "ids", "garbage", "tombstones")
+        keys = _keys(uid, "intents", "records", "ids", "garbage", "tombstones", "contents")
         writes = [[r.version.image_id, r.generation, encoding.record_body(r)] for r in records]
         outcomes = await self._run("commit", keys, list(chain.from_iterable(writes)))
         return [Outcome(outcome) for outcome in outcomes]
 
     async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
         """See RecordStore."""
-        keys = _keys(uid, "generation", "records", "ids", "garbage", "tombstones", "tombstone_times")
+        keys = _keys(uid, "generation", "records", "ids", "garbage", "tombstones", "tombstone_times", "contents")
         removed = await self._run("delete", keys, image_ids)
         return [bool(was_there) for was_there in removed] or [False] * len(image_ids)
 
@@ -179,6 +184,20 @@ class RedisRecordStore:
         """See RecordStore."""
         with _translated():
             await self._redis.zrem(_key(uid, "garbage"), *map(encoding.key_text, keys))
+
+    async def recall(self, uid: str, request_id: str) -> Kept | None:
+        """See RecordStore."""
+        with _translated():
+            text = await self._redis.get(_key(uid, f"answer:{request_id}"))
+        return None if text is None else encoding.kept(str(text))
+
+    async def keep(self, uid: str, request_id: str, kept: Kept, seconds: float) -> Kept:
+        """See RecordStore."""
+        keys = _keys(uid, "generation", f"answer:{request_id}")
+        standing = await self._run("keep", keys, [encoding.kept_text(kept), round(seconds * 1000)])
+        if standing is None:
+            raise CollectionNotFound("the collection was deleted")
+        return encoding.kept(str(standing))
 
     async def check(self) -> None:
         """See RecordStore."""

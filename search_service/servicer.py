@@ -7,7 +7,9 @@ import grpc
 from likeness.v1 import image_search_pb2 as public
 from likeness.v1 import search_pb2, search_pb2_grpc
 from search_service import convert
+from search_service.answers import Answers
 from search_service.catalogue import Catalogue, Described
+from search_service.contents import Contents
 from search_service.convert_filter import from_filter
 from search_service.images import Images
 from search_service.index import Index
@@ -19,9 +21,20 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     """The proto service over the core."""
 
-    def __init__(self, catalogue: Catalogue, writer: Writer, images: Images, index: Index) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        writer: Writer,
+        images: Images,
+        index: Index,
+        *,
+        contents: Contents,
+        answers: Answers,
+    ) -> None:
         self._catalogue = catalogue
         self._writer = writer
+        self._contents = contents
+        self._answers = answers
         self._images = images
         self._index = index
 
@@ -67,6 +80,28 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         outcomes = await self._writer.upsert(request.collection, images)
         results = [convert.to_index_result(i.version, outcome) for i, outcome in zip(images, outcomes, strict=True)]
         return search_pb2.UpsertImagesResponse(results=results)
+
+    async def FindContent(
+        self, request: search_pb2.FindContentRequest, context: Context
+    ) -> search_pb2.FindContentResponse:
+        collection, holder = await self._contents.find(request.collection, request.content_sha256)
+        return search_pb2.FindContentResponse(
+            collection=convert.to_collection(Described(collection, 0)),
+            image_id=holder.version.image_id if holder else "",
+        )
+
+    async def RecallAnswer(
+        self, request: search_pb2.RecallAnswerRequest, context: Context
+    ) -> search_pb2.RecallAnswerResponse:
+        answer = await self._answers.recall(request.collection, request.request_id, request.body_sha256)
+        return search_pb2.RecallAnswerResponse(answer=None if answer is None else convert.from_kept(answer))
+
+    async def KeepAnswer(
+        self, request: search_pb2.KeepAnswerRequest, context: Context
+    ) -> search_pb2.KeepAnswerResponse:
+        answer = request.answer.SerializeToString()
+        standing = await self._answers.keep(request.collection, request.request_id, request.body_sha256, answer)
+        return search_pb2.KeepAnswerResponse(answer=convert.from_kept(standing))
 
     async def Search(self, request: search_pb2.SearchRequest, context: Context) -> search_pb2.SearchResponse:
         answer = await self._index.search(convert.from_search(request))

@@ -35,6 +35,9 @@ class SearchSettings(ServerSettings):
     write_horizon_seconds: float = Field(
         120.0, gt=0, description="Age at which an unfinished write counts as dead, in seconds: over twice the longest."
     )
+    answer_retention_seconds: float = Field(
+        86_400.0, gt=0, description="How long the answer to a request that has a `request_id` is kept, in seconds."
+    )
     sweep_interval_seconds: float = Field(10.0, gt=0, description="Time between two sweeps, in seconds.")
     sweep_retention_seconds: float = Field(
         10.0, ge=0, description="How long replaced rows stay, for searches under way, in seconds."

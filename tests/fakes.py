@@ -11,6 +11,7 @@ from search_service.ports import (
     CollectionExists,
     CollectionNotFound,
     IndexSpec,
+    Kept,
     Match,
     Metric,
     Outcome,
@@ -93,6 +94,7 @@ class _Shelf:
         self.records: dict[str, Record] = {}
         self.garbage: dict[RowKey, int] = {}
         self.tombstones: dict[str, tuple[int, int]] = {}
+        self.kept: dict[str, tuple[float, Kept]] = {}
 
 
 class MemoryRecordStore:
@@ -142,6 +144,13 @@ class MemoryRecordStore:
 
     async def read(self, uid: str, image_ids: Sequence[str]) -> list[Record | None]:
         return [self._shelf(uid).records.get(image_id) for image_id in image_ids]
+
+    async def holders(self, uid: str, sha256s: Sequence[str]) -> list[Record | None]:
+        records = self._shelf(uid).records
+        held = {
+            records[image_id].version.content_sha256: records[image_id] for image_id in sorted(records, reverse=True)
+        }
+        return [held.get(sha256) for sha256 in sha256s]
 
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
         records = self._shelf(uid).records
@@ -205,6 +214,18 @@ class MemoryRecordStore:
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         for key in keys:
             self._shelf(uid).garbage.pop(key, None)
+
+    async def recall(self, uid: str, request_id: str) -> Kept | None:
+        expires_ms, kept = self._shelf(uid).kept.get(request_id, (0, None))
+        return kept if expires_ms > self.now_ms else None
+
+    async def keep(self, uid: str, request_id: str, kept: Kept, seconds: float) -> Kept:
+        if uid not in self._shelves:
+            raise CollectionNotFound("the collection was deleted")
+        standing = await self.recall(uid, request_id)
+        if standing is None:
+            self._shelves[uid].kept[request_id] = (self.now_ms + seconds * 1000, kept)
+        return standing or kept
 
     async def check(self) -> None:
         pass

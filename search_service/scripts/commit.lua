@@ -1,10 +1,15 @@
--- Commits writes. KEYS: intents, records, ids, garbage, tombstones. ARGV: image id, generation, body, and so on in threes.
--- A record is `generation|create_ms|update_ms|body`. Returns one of CREATED, UPDATED and CONFLICT for each write.
+-- Commits writes. KEYS: intents, records, ids, garbage, tombstones, contents.
+-- ARGV: image id, generation, body, and so on in threes. A record is `generation|create_ms|update_ms|body`, and a body
+-- begins with the content's hash. Returns one of CREATED, UPDATED and CONFLICT for each write.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 
 local function generation_of(record)
   return record and tonumber(string.match(record, '^(%d+)|')) or 0
+end
+
+local function content_of(body)
+  return string.match(body, '{"sha256":"([^"]*)"') or ''
 end
 
 local function commit(id, generation, body)
@@ -20,6 +25,10 @@ local function commit(id, generation, body)
   local created = old and string.match(old, '^%d+|(%d+)|') or now
   redis.call('HSET', KEYS[2], id, generation .. '|' .. created .. '|' .. now .. '|' .. body)
   redis.call('ZADD', KEYS[3], 0, id)
+  if old then
+    redis.call('ZREM', KEYS[6], content_of(old) .. '#' .. id)
+  end
+  redis.call('ZADD', KEYS[6], 0, content_of(body) .. '#' .. id)
   if not old then
     return 'CREATED'
   end

@@ -1,4 +1,4 @@
--- Deletes images. KEYS: generation, records, ids, garbage, tombstones, tombstone times. ARGV: image ids.
+-- Deletes images. KEYS: generation, records, ids, garbage, tombstones, tombstone times, contents. ARGV: image ids.
 -- Every id gets a tombstone, known or not: a write of it that began earlier must not land later. Returns 1 or 0 for each.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {}
@@ -13,6 +13,7 @@ for i, id in ipairs(ARGV) do
   if old then
     redis.call('HDEL', KEYS[2], id)
     redis.call('ZREM', KEYS[3], id)
+    redis.call('ZREM', KEYS[7], (string.match(old, '{"sha256":"([^"]*)"') or '') .. '#' .. id)
     redis.call('ZADD', KEYS[4], now, id .. '#' .. string.match(old, '^(%d+)|'))
   end
   redis.call('HSET', KEYS[5], id, generation)
