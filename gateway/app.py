@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from gateway.clients import EmbedderClient, SearchClient
 from gateway.coordinator import Coordinator
+from gateway.indexing import Indexer
+from gateway.replay import ReplayingIndexer
 from gateway.servicer import ImageSearchServicer
 from gateway.settings import GatewaySettings
 from likeness.v1 import image_search_pb2_grpc
@@ -26,7 +28,10 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
     ):
         embedder = EmbedderClient(to_embedder, settings.call_timeout_seconds)
         search = SearchClient(to_search, settings.call_timeout_seconds)
-        servicer = ImageSearchServicer(Coordinator(embedder, search), embedder, search)
+        indexer = Indexer(embedder, search)
+        servicer = ImageSearchServicer(
+            Coordinator(embedder, search), ReplayingIndexer(indexer, search), embedder, search
+        )
         service = Service(
             "likeness.v1.ImageSearchService",
             lambda server: image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(servicer, server),

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from gateway import convert
 from gateway.ports import Checked, Embedded, Indexed, Model, Outcome, Payload, Picture, Question, Version
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, search_pb2, search_pb2_grpc, types_pb2
 from servicekit import channel, status
@@ -76,8 +77,33 @@ class SearchClient:
         """See Search."""
         request = search_pb2.CheckImagesRequest(collection=collection, images=map(_version, versions))
         response: search_pb2.CheckImagesResponse = await self._call(self._stub.CheckImages, request)
-        checked = [Checked(result.unchanged, _error(result)) for result in response.results]
+        checked = [Checked(r.unchanged, r.content_known, _error(r)) for r in response.results]
         return list(response.collection.models), checked
+
+    async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
+        """See Search."""
+        request = search_pb2.FindContentRequest(collection=collection, content_sha256=sha256)
+        response: search_pb2.FindContentResponse = await self._call(self._stub.FindContent, request)
+        return list(response.collection.models), bool(response.image_id)
+
+    async def recall(self, collection: str, request_id: str, body_sha256: str) -> list[Indexed] | None:
+        """See Search."""
+        request = search_pb2.RecallAnswerRequest(collection=collection, request_id=request_id, body_sha256=body_sha256)
+        response: search_pb2.RecallAnswerResponse = await self._call(self._stub.RecallAnswer, request)
+        return _indexed(response.answer) if response.HasField("answer") else None
+
+    async def keep(
+        self, collection: str, request_id: str, body_sha256: str, answer: Sequence[Indexed]
+    ) -> list[Indexed]:
+        """See Search."""
+        request = search_pb2.KeepAnswerRequest(
+            collection=collection,
+            request_id=request_id,
+            body_sha256=body_sha256,
+            answer=convert.to_index_response(answer),
+        )
+        response: search_pb2.KeepAnswerResponse = await self._call(self._stub.KeepAnswer, request)
+        return _indexed(response.answer)
 
     async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
         """See Search."""
@@ -94,10 +120,7 @@ class SearchClient:
             ],
         )
         response: search_pb2.UpsertImagesResponse = await self._call(self._stub.UpsertImages, request)
-        return [
-            Indexed(result.image_id, result.content_sha256, _OUTCOMES.get(result.outcome), _error(result))
-            for result in response.results
-        ]
+        return _indexed(response)
 
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         """See Search."""
@@ -138,6 +161,13 @@ def _query(question: Question, query: Embedded | None) -> dict[str, Any]:
     return {
         "vectors": search_pb2.QueryVectors(embeddings=query.embeddings, content_sha256=query.content_sha256),
     }
+
+
+def _indexed(response: search_pb2.UpsertImagesResponse | image_search_pb2.IndexImagesResponse) -> list[Indexed]:
+    return [
+        Indexed(result.image_id, result.content_sha256, _OUTCOMES.get(result.outcome), _error(result))
+        for result in response.results
+    ]
 
 
 def _version(version: Version) -> search_pb2.ImageVersion:

@@ -1,5 +1,7 @@
 """Messages to values and back."""
 
+from collections.abc import Iterable
+
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.ports import Answer, Entry, Indexed, Outcome, Picture, Question
@@ -47,6 +49,11 @@ def to_result(indexed: Indexed) -> image_search_pb2.IndexResult:
     elif indexed.outcome:
         result.outcome = _OUTCOMES[indexed.outcome]
     return result
+
+
+def to_index_response(indexed: Iterable[Indexed]) -> image_search_pb2.IndexImagesResponse:
+    """Return what became of a batch as a message."""
+    return image_search_pb2.IndexImagesResponse(results=map(to_result, indexed))
 
 
 def to_search_response(answer: Answer) -> image_search_pb2.SearchImagesResponse:

@@ -1,5 +1,6 @@
 """ImageSearchService: messages to values, one call, values to messages."""
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -7,6 +8,7 @@ import grpc
 from gateway import convert
 from gateway.coordinator import Coordinator
 from gateway.ports import Embedder, Search
+from gateway.replay import ReplayingIndexer
 from likeness.v1 import embedder_pb2, image_search_pb2_grpc
 from likeness.v1 import image_search_pb2 as pb
 
@@ -16,8 +18,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
     """The proto service: what takes both services goes to the coordinator, the rest is handed on."""
 
-    def __init__(self, coordinator: Coordinator, embedder: Embedder, search: Search) -> None:
+    def __init__(self, coordinator: Coordinator, indexer: ReplayingIndexer, embedder: Embedder, search: Search) -> None:
         self._coordinator = coordinator
+        self._indexer = indexer
         self._embedder = embedder
         self._search = search
 
@@ -29,8 +32,9 @@ class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
 
     async def IndexImages(self, request: pb.IndexImagesRequest, context: Context) -> pb.IndexImagesResponse:
         entries = convert.from_entries(request)
-        indexed = await self._coordinator.index(request.collection, entries, request.request_id)
-        return pb.IndexImagesResponse(results=map(convert.to_result, indexed))
+        body = partial(request.SerializeToString, deterministic=True)
+        indexed = await self._indexer.index(request.collection, entries, request.request_id, body)
+        return convert.to_index_response(indexed)
 
     async def SearchImages(self, request: pb.SearchImagesRequest, context: Context) -> pb.SearchImagesResponse:
         return convert.to_search_response(await self._coordinator.search(convert.from_question(request)))
