@@ -1,5 +1,7 @@
 """ImageSearchService: messages to values, one call, values to messages."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -7,6 +9,7 @@ import grpc
 
 from gateway import convert
 from gateway.coordinator import Coordinator
+from gateway.ingest import Ingest
 from gateway.ports import Embedder, Search
 from gateway.replay import ReplayingIndexer
 from likeness.v1 import embedder_pb2, image_search_pb2_grpc
@@ -18,9 +21,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
     """The proto service: what takes both services goes to the coordinator, the rest is handed on."""
 
-    def __init__(self, coordinator: Coordinator, indexer: ReplayingIndexer, embedder: Embedder, search: Search) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        indexer: ReplayingIndexer,
+        ingest: Ingest,
+        embedder: Embedder,
+        search: Search,
+    ) -> None:
         self._coordinator = coordinator
         self._indexer = indexer
+        self._ingest = ingest
         self._embedder = embedder
         self._search = search
 
@@ -35,6 +46,13 @@ class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
         body = partial(request.SerializeToString, deterministic=True)
         indexed = await self._indexer.index(request.collection, entries, request.request_id, body)
         return convert.to_index_response(indexed)
+
+    async def IngestImages(
+        self, requests: AsyncIterator[pb.IngestImagesRequest], context: Context
+    ) -> AsyncGenerator[pb.IngestImagesResponse]:
+        async with aclosing(convert.from_ingest(requests)) as items, aclosing(self._ingest.run(items)) as events:
+            async for event in events:
+                yield convert.to_ingest_response(event)
 
     async def SearchImages(self, request: pb.SearchImagesRequest, context: Context) -> pb.SearchImagesResponse:
         return convert.to_search_response(await self._coordinator.search(convert.from_question(request)))
