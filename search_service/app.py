@@ -23,7 +23,7 @@ from search_service.writer import Writer
 from servicekit.server import App, Service
 
 # A sweep ends in less, as a rule: a command that meets one need not fail.
-_LEASE_WAIT_SECONDS = 5.0
+_LEASE_WAIT_SECONDS = 2.0
 
 
 @asynccontextmanager
