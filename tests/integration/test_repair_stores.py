@@ -108,7 +108,11 @@ async def parts(request: pytest.FixtureRequest, short_directory: Path, tmp_path:
         )
         client = stack.enter_context(redis.Redis.from_url(url))
         opened = await stack.enter_async_context(records), await stack.enter_async_context(vectors)
-        yield Parts(*opened, client, shared_milvus=not lite)
+        made = Parts(*opened, client, shared_milvus=not lite)
+        yield made
+        for collection in await made.records.collections():
+            for binding in collection.bindings:
+                await made.vectors.drop(binding.space)
 
 
 async def test_an_empty_redis_costs_no_row_and_a_rebuild_brings_all_back(parts: Parts) -> None:
@@ -165,6 +169,7 @@ def stray(key: RowKey) -> Record:
     return Record(Version(key.image_id, "f" * 64), 1, 1, key.generation)
 
 
+@pytest.mark.parametrize("parts", ["lite"], indirect=True)
 async def test_a_redis_of_an_earlier_time_is_noticed_and_caught_up(parts: Parts) -> None:
     collection = await parts.create()
     await parts.put(*((f"x{i:02}", i) for i in range(COUNT // 2)))
