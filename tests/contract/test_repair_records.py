@@ -136,8 +136,9 @@ async def test_a_deleted_image_stays_deleted_and_garbage_stays_garbage(
     a, b = await current(records, uid, "a"), await current(records, uid, "b")
     await records.delete(uid, ["a", "b"])
     await records.forget(uid, [b.key])
-    assert await restore(records, uid, Restoration(a), Restoration(b)) == [False, False]
-    assert await records.read(uid, ["a", "b"]) == [None, None]
+    await records.discard(uid, [RowKey("c", 99)])
+    assert await restore(records, uid, Restoration(a), Restoration(b), Restoration(a_record("c", 99))) == [False] * 3
+    assert await records.read(uid, ["a", "b", "c"]) == [None, None, None]
 
 
 async def test_a_write_under_way_is_left_to_its_writer(records: RepairRecords, collection: Collection) -> None:

@@ -115,6 +115,16 @@ async def test_serving_goes_on_once_the_records_are_back(filled: Core) -> None:
     assert filled.rows() == 2 * COUNT
 
 
+async def test_a_refusal_is_looked_at_again_even_if_nothing_is_due(filled: Core) -> None:
+    uid = (await filled.records.collection("c")).uid
+    records = dict(filled.records._shelves[uid].records)
+    await lose(filled, COUNT)
+    assert await filled.guard.refuses(await filled.records.collection("c"))
+    filled.records._shelves[uid].records = records
+    await filled.sweeper.sweep()
+    await filled.guard.check()
+
+
 async def test_a_refusal_is_forgotten_with_its_collection(filled: Core) -> None:
     await due(filled)
     await lose(filled, COUNT - 1)
