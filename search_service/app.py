@@ -4,20 +4,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from likeness.v1 import search_pb2_grpc
+from likeness.v1 import maintenance_pb2_grpc, search_pb2_grpc
 from search_service.answers import Answers
 from search_service.catalogue import Catalogue
 from search_service.contents import Contents
+from search_service.guard import Guard
 from search_service.images import Images
 from search_service.index import Index
+from search_service.lease import Lease
 from search_service.lite_server import LiteServer
 from search_service.milvus_store import MilvusVectorStore
+from search_service.rebuild import Rebuilder
+from search_service.reconcile import Reconciler
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
+from search_service.servicer_maintenance import MaintenanceServicer
 from search_service.settings import SearchSettings
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
 from servicekit.server import App, Service
+
+# A sweep ends in less, as a rule: a command that meets one need not fail.
+_LEASE_WAIT_SECONDS = 2.0
 
 
 @asynccontextmanager
@@ -33,9 +41,18 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
                 max_connections=settings.redis_connections,
             )
         )
+        guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
+        lease = Lease(
+            records,
+            seconds=settings.lease_seconds,
+            rows_per_second=settings.maintenance_rows_per_second,
+            wait_seconds=_LEASE_WAIT_SECONDS,
+        )
         sweeper = Sweeper(
             records,
             vectors,
+            guard,
+            lease,
             interval_seconds=settings.sweep_interval_seconds,
             retention_seconds=settings.sweep_retention_seconds,
             horizon_seconds=settings.write_horizon_seconds,
@@ -53,7 +70,27 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             "likeness.v1.SearchService",
             lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
         )
-        yield App([service], checks=[records, vectors])
+        maintenance = _maintenance(settings, (records, vectors), sweeper, guard, lease)
+        yield App([service, maintenance], checks=[records, vectors, guard])
+
+
+def _maintenance(
+    settings: SearchSettings,
+    stores: tuple[RedisRecordStore, MilvusVectorStore],
+    sweeper: Sweeper,
+    guard: Guard,
+    lease: Lease,
+) -> Service:
+    servicer = MaintenanceServicer(
+        sweeper,
+        Reconciler(*stores, guard, lease),
+        Rebuilder(*stores, guard, lease, horizon_seconds=settings.write_horizon_seconds),
+        guard,
+    )
+    return Service(
+        "likeness.v1.MaintenanceService",
+        lambda server: maintenance_pb2_grpc.add_MaintenanceServiceServicer_to_server(servicer, server),
+    )
 
 
 async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:

@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import binascii
+import re
 import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from search_service import limits
+from search_service import encoding, limits
 from search_service.ports import (
     Binding,
     Collection,
@@ -22,6 +23,7 @@ from servicekit.errors import Resource, invalid_field
 
 _UID_BYTES = 8
 _FINGERPRINT_CHARS = 16
+_SPACE = re.compile(rf"likeness_([0-9a-f]{{{2 * _UID_BYTES}}})_.+")
 DEFAULT_PAGE = 100
 
 
@@ -61,7 +63,8 @@ class Catalogue:
         collection = replace(wanted, uid=uid, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
         await self._records.prepare(collection)
         spaces = [(binding.space, binding.dimension) for binding in bindings]
-        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index) for space in spaces))
+        text = encoding.collection_text(collection)
+        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index, text) for space in spaces))
         await self._records.register(collection)
         return Described(collection, 0)
 
@@ -148,3 +151,9 @@ def decode_token(token: str) -> str:
 
 def _space(uid: str, binding: Binding) -> str:
     return f"likeness_{uid}_{binding.fingerprint[:_FINGERPRINT_CHARS]}"
+
+
+def uid_of(space: str) -> str | None:
+    """Return the uid of the collection that a space is of; None if it is not one of ours."""
+    found = _SPACE.fullmatch(space)
+    return found and found[1]

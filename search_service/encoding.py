@@ -48,6 +48,7 @@ def record_body(record: Record) -> str:
         "uri": version.uri,
         "attributes": version.attributes,
         "size": [record.width_px, record.height_px],
+        **({"incomplete": True} if record.incomplete else {}),
     }
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -66,7 +67,13 @@ def record(image_id: str, text: str) -> Record:
 def _record_of(image_id: str, fields: dict[str, Any]) -> Record:
     version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
     width_px, height_px = fields["size"]
-    return Record(version, width_px, height_px)
+    return Record(version, width_px, height_px, incomplete=fields.get("incomplete", False))
+
+
+def row_record(fields: Mapping[str, Any]) -> Record:
+    """Return what the fields of a row in Milvus say of its image."""
+    version = Version(fields["image_id"], fields["content_sha256"], fields["uri"], fields["attributes"])
+    return Record(version, fields["width_px"], fields["height_px"], fields["generation"])
 
 
 def key_text(key: RowKey) -> str:

@@ -135,6 +135,8 @@ class Record:
     generation: int = 0
     create_ms: int = 0
     update_ms: int = 0
+    incomplete: bool = False
+    """Whether it is known to lack rows, so that a write of the same content must write them."""
 
     @property
     def key(self) -> RowKey:
@@ -180,8 +182,8 @@ class Outcome(Enum):
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
-        """Make an empty space.
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        """Make an empty space that keeps a description.
 
         Raises:
             InvalidField: the store does not offer this kind of index.

@@ -13,12 +13,16 @@ from redis.exceptions import RedisError
 
 from search_service import encoding
 from search_service.ports import Collection, CollectionExists, CollectionNotFound, Kept, Outcome, Record, RowKey
+from search_service.redis_keys import COLLECTIONS as _COLLECTIONS
+from search_service.redis_keys import DROPPED as _DROPPED
+from search_service.redis_keys import key as _key
+from search_service.redis_keys import keys as _keys
+from search_service.redis_repair import COMMIT_KEYS, SCRIPTS, RedisRepair, restoring
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, Resource
 
-_COLLECTIONS = "{likeness}:collections"
-_DROPPED = "{likeness}:dropped"
 _PER_COLLECTION = ("generation", "intents", "records", "ids", "contents", "garbage", "tombstones", "tombstone_times")
+_SCRIPTS = ("begin", "commit", "delete", "drop", "expire", "holders", "keep", "register", "restore")
 _RETRY_AFTER_SECONDS = 1.0
 
 
@@ -37,7 +41,7 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-class RedisRecordStore:
+class RedisRecordStore(RedisRepair):
     """The record store on one Redis."""
 
     name = "redis"
@@ -45,10 +49,9 @@ class RedisRecordStore:
     def __init__(self, client: Redis) -> None:
         self._redis = client
         scripts = resources.files("search_service").joinpath("scripts")
-        self._scripts = {
-            name: client.register_script(scripts.joinpath(f"{name}.lua").read_text())
-            for name in ("begin", "commit", "delete", "drop", "expire", "holders", "keep", "register")
-        }
+        texts = {name: scripts.joinpath(f"{name}.lua").read_text() for name in (*_SCRIPTS, *SCRIPTS)}
+        texts["restore"] = restoring(texts["commit"], texts["restore"])
+        self._scripts = {name: client.register_script(text) for name, text in texts.items()}
 
     @classmethod
     @asynccontextmanager
@@ -157,7 +160,7 @@ class RedisRecordStore:
 
     async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
         """See RecordStore."""
-        keys = _keys(uid, "intents", "records", "ids", "garbage", "tombstones", "contents")
+        keys = _keys(uid, *COMMIT_KEYS)
         writes = [[r.version.image_id, r.generation, encoding.record_body(r)] for r in records]
         outcomes = await self._run("commit", keys, list(chain.from_iterable(writes)))
         return [Outcome(outcome) for outcome in outcomes]
@@ -211,14 +214,6 @@ class RedisRecordStore:
     async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         with _translated():
             return await self._scripts[script](keys=list(keys), args=list(args))
-
-
-def _key(uid: str, name: str) -> str:
-    return f"likeness:{{{uid}}}:{name}"
-
-
-def _keys(uid: str, *names: str) -> list[str]:
-    return [_key(uid, name) for name in names]
 
 
 def _registry() -> list[str]:

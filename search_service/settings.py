@@ -42,6 +42,20 @@ class SearchSettings(ServerSettings):
     sweep_retention_seconds: float = Field(
         10.0, ge=0, description="How long replaced rows stay, for searches under way, in seconds."
     )
+    lease_seconds: float = Field(
+        30.0,
+        ge=1,
+        description="How long a sweep, reconcile or rebuild that died keeps the next from starting, in seconds.",
+    )
+    maintenance_rows_per_second: float = Field(
+        5000.0,
+        gt=0,
+        description="Pace of reconcile and rebuild, in rows a second: serving goes on beside them.",
+    )
+    shared_milvus: bool = Field(
+        False,
+        description="Whether others keep collections in this Milvus: those that Redis does not know are not lost then.",
+    )
     fusion_depth: int = Field(
         100, ge=1, le=1000, description="How far down each model's list fusion looks, at the least, in images."
     )

@@ -105,7 +105,7 @@ class Writer:
     async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
         records = await self._records.read(collection.uid, [version.image_id for version in versions])
         return [
-            record is not None and _same(record.version, version)
+            record is not None and not record.incomplete and _same(record.version, version)
             for record, version in zip(records, versions, strict=True)
         ]
 

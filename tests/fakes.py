@@ -30,13 +30,15 @@ class MemoryVectorStore:
 
     def __init__(self) -> None:
         self.spaces: dict[str, dict[RowKey, Row]] = {}
+        self.descriptions: dict[str, str] = {}
         self.down: bool | set[str] = False
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         self._answer(space)
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
             raise invalid_field("collection.index.kind", f"not {index.kind}")
         self.spaces[space] = {}
+        self.descriptions[space] = description
 
     async def drop(self, space: str) -> None:
         self._answer(space)
@@ -116,7 +118,7 @@ class MemoryRecordStore:
         if collection.name in self._visible:
             raise CollectionExists(f"there is a collection {collection.name!r} already")
         self._visible[collection.name] = collection
-        del self._dropped[collection.uid]
+        self._dropped.pop(collection.uid, None)
 
     async def collection(self, name: str) -> Collection:
         if name not in self._visible:

@@ -33,7 +33,8 @@ class System:
 async def system(milvus_uri: str, redis_url: str) -> AsyncIterator[System]:
     """Run all three services: which Milvus and which Redis are the only settings that differ."""
     listen: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0.0}
-    search = SearchSettings(milvus_uri=milvus_uri, redis_url=redis_url, **listen)
+    # A Milvus server is every suite's.
+    search = SearchSettings(milvus_uri=milvus_uri, redis_url=redis_url, shared_milvus="://" in milvus_uri, **listen)
     async with (
         serving(embedder_service.app.build, EmbedderSettings(**listen)) as to_embedder,
         serving(search_service.app.build, search) as to_search,

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import RecordStore, VectorStore
+from search_service.ports_repair import RepairRecords, RepairVectors
 from search_service.redis_store import RedisRecordStore
 from tests import servers
-from tests.fakes import MemoryRecordStore, MemoryVectorStore
+from tests.fakes_repair import RepairableRecordStore, RepairableVectorStore
 
 
 @pytest.fixture(scope="session", params=["memory", "milvus-lite", "milvus-server"])
 async def vectors(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[VectorStore]:
+) -> AsyncIterator[RepairVectors]:
     """Every vector store there is."""
     if request.param == "memory":
-        yield MemoryVectorStore()
+        yield RepairableVectorStore()
         return
     with ExitStack() as stack:
         if request.param == "milvus-lite":
@@ -34,10 +34,10 @@ async def vectors(
 
 
 @pytest.fixture(scope="session", params=["memory", *servers.REDIS_BINARIES])
-async def records(request: pytest.FixtureRequest, short_directory: Path) -> AsyncIterator[RecordStore]:
+async def records(request: pytest.FixtureRequest, short_directory: Path) -> AsyncIterator[RepairRecords]:
     """Every record store there is."""
     if request.param == "memory":
-        yield MemoryRecordStore()
+        yield RepairableRecordStore()
         return
     directory = short_directory / f"contract-{request.param}"
     directory.mkdir()
