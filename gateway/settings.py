@@ -26,3 +26,6 @@ class GatewaySettings(ServerSettings):
         gt=0,
         description="Longest wait for one answer of another service, in seconds; a caller's deadline is cut to it.",
     )
+    long_call_timeout_seconds: float = Field(
+        3600.0, gt=0, description="The same for EvaluateModels and FindDuplicates, in seconds."
+    )

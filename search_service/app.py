@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from likeness.v1 import search_pb2_grpc
 from search_service.catalogue import Catalogue
+from search_service.duplicates import Duplicates
+from search_service.evaluation import Evaluator
 from search_service.images import Images
 from search_service.index import Index
 from search_service.lite_server import LiteServer
@@ -13,6 +15,7 @@ from search_service.milvus_store import MilvusVectorStore
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.settings import SearchSettings
+from search_service.survey import Survey
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
 from servicekit.server import App, Service
@@ -38,11 +41,14 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             retention_seconds=settings.sweep_retention_seconds,
             horizon_seconds=settings.write_horizon_seconds,
         )
+        survey = Survey(records, vectors, at_once=settings.survey_searches)
         servicer = SearchServicer(
             Catalogue(records, vectors),
             Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
             Images(records),
             Index(records, vectors, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+            evaluator=Evaluator(survey),
+            duplicates=Duplicates(survey),
         )
         await stack.enter_async_context(_running(sweeper))
         service = Service(

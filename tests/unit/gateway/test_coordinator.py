@@ -1,6 +1,6 @@
 """What the coordinator asks of the two services, over twins that remember it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -55,6 +55,12 @@ class RememberingSearch:
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         return request
+
+    async def evaluate(self, request: Payload) -> Payload:
+        return request
+
+    async def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        yield request
 
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         return collection, list(models)
