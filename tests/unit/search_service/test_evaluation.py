@@ -1,6 +1,5 @@
 """Measurements over the stores' twins, against a brute force over the vectors themselves."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,10 +8,9 @@ import pytest
 
 from search_service.evaluation import Evaluator, Trial
 from search_service.fusion import Fusion, Method
-from search_service.ports import CollectionNotFound, Match, Metric, ModelNotFound, Vector
+from search_service.ports import CollectionNotFound, Metric, ModelNotFound
 from search_service.survey import Survey
 from servicekit.errors import BackendUnavailable, InvalidField
-from tests.fakes import MemoryVectorStore
 from tests.labelled_retrieval import Array, euclidean, expected, ranks
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
 
@@ -169,29 +167,3 @@ async def test_a_model_that_cannot_be_searched_fails_the_whole(filled: Core, eva
     filled.vectors.down = {list(filled.vectors.spaces)[1]}
     with pytest.raises(BackendUnavailable):
         await evaluator.evaluate(TRIAL)
-
-
-class CountingStore(MemoryVectorStore):
-    """Knows how many searches are under way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.most = 0
-
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        try:
-            await asyncio.sleep(0)
-            return await super().search(space, metric, vector, limit)
-        finally:
-            self.now -= 1
-
-
-async def test_no_more_searches_run_at_once_than_are_set() -> None:
-    core = Core(vectors=CountingStore())
-    await core.create()
-    await core.put(*(new_image(f"x{i:02}", i, shows="same") for i in range(20)))
-    await Evaluator(Survey(core.records, core.vectors, at_once=3)).evaluate(TRIAL)
-    assert isinstance(core.vectors, CountingStore)
-    assert core.vectors.most == 3
