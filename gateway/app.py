@@ -31,7 +31,7 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
         channel.connect(settings.search_address, max_message_bytes=size, service_config=config) as to_search,
     ):
         embedder = EmbedderClient(to_embedder, settings.call_timeout_seconds)
-        search = SearchClient(to_search, settings.call_timeout_seconds)
+        search = SearchClient(to_search, settings.call_timeout_seconds, settings.long_call_timeout_seconds)
         indexer = Indexer(embedder, search)
         draining = asyncio.Event()
         servicer = ImageSearchServicer(

@@ -1,6 +1,6 @@
 """The two services behind the gateway, over their stubs."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -50,15 +50,24 @@ class EmbedderClient:
 
 
 class SearchClient:
-    """The search service."""
+    """The search service. `long_timeout_seconds` is for the calls that search with every image of a collection."""
 
-    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float) -> None:
+    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float, long_timeout_seconds: float) -> None:
         self._stub = search_pb2_grpc.SearchServiceStub(connection)
         self._timeout = timeout_seconds
+        self._long_timeout = long_timeout_seconds
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         """Make a call that both services have in common, with the caller's own request."""
         return await self._call(getattr(self._stub, method), request)
+
+    async def evaluate(self, request: Payload) -> Payload:
+        """See Search."""
+        return await channel.call(self._stub.EvaluateModels, request, stage="search", cap_seconds=self._long_timeout)
+
+    def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        """See Search."""
+        return channel.stream(self._stub.FindDuplicates, request, stage="search", cap_seconds=self._long_timeout)
 
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         """See Search."""

@@ -1,6 +1,6 @@
 """The values that the gateway looks into, and what it needs of the two services behind it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
@@ -146,6 +146,12 @@ class Search(Protocol):
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         """Hand on a call that both services have in common."""
+
+    async def evaluate(self, request: Payload) -> Payload:
+        """Hand an EvaluateModels call on."""
+
+    def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        """Hand a FindDuplicates call on, and its answers back as they come."""
 
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         """Make a collection that is bound to these models, and return it."""

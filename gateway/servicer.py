@@ -60,6 +60,12 @@ class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
     async def CompareModels(self, request: pb.CompareModelsRequest, context: Context) -> pb.CompareModelsResponse:
         return convert.to_compare_response(await self._coordinator.compare(convert.from_question(request)))
 
+    async def EvaluateModels(self, request: pb.EvaluateModelsRequest, context: Context) -> Any:
+        return await self._search.evaluate(request)
+
+    def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Context) -> AsyncGenerator[Any]:
+        return self._search.duplicates(request)
+
     async def GetCollection(self, request: pb.GetCollectionRequest, context: Context) -> Any:
         return await self._search.hand_on("GetCollection", request)
 

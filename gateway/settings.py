@@ -26,6 +26,9 @@ class GatewaySettings(ServerSettings):
         gt=0,
         description="Longest wait for one answer of another service, in seconds; a caller's deadline is cut to it.",
     )
+    long_call_timeout_seconds: float = Field(
+        3600.0, gt=0, description="The same for EvaluateModels and FindDuplicates, in seconds."
+    )
     ingest_batches: int = Field(
         3, ge=1, le=64, description="Batches of all IngestImages streams under way at once; further ones wait."
     )

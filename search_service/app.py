@@ -8,6 +8,8 @@ from likeness.v1 import maintenance_pb2_grpc, search_pb2_grpc
 from search_service.answers import Answers
 from search_service.catalogue import Catalogue
 from search_service.contents import Contents
+from search_service.duplicates import Duplicates
+from search_service.evaluation import Evaluator
 from search_service.guard import Guard
 from search_service.images import Images
 from search_service.index import Index
@@ -20,6 +22,7 @@ from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.servicer_maintenance import MaintenanceServicer
 from search_service.settings import SearchSettings
+from search_service.survey import Survey
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
 from servicekit.server import App, Service
@@ -28,19 +31,15 @@ from servicekit.server import App, Service
 _LEASE_WAIT_SECONDS = 2.0
 
 
+Stores = tuple[RedisRecordStore, MilvusVectorStore]
+
+
 @asynccontextmanager
 async def build(settings: SearchSettings) -> AsyncIterator[App]:
     """Open Milvus and Redis and build the service over them; close all in reverse."""
     async with AsyncExitStack() as stack:
         vectors = await _vectors(stack, settings)
-        records = await stack.enter_async_context(
-            RedisRecordStore.open(
-                settings.redis_url,
-                password=settings.redis_password.get_secret_value(),
-                timeout_seconds=settings.redis_timeout_seconds,
-                max_connections=settings.redis_connections,
-            )
-        )
+        records = await _records(stack, settings)
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
         lease = Lease(
             records,
@@ -57,30 +56,33 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             retention_seconds=settings.sweep_retention_seconds,
             horizon_seconds=settings.write_horizon_seconds,
         )
-        servicer = SearchServicer(
-            Catalogue(records, vectors),
-            Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
-            Images(records),
-            Index(records, vectors, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
-            contents=Contents(records, vectors),
-            answers=Answers(records, retention_seconds=settings.answer_retention_seconds),
-        )
         await stack.enter_async_context(_running(sweeper))
-        service = Service(
-            "likeness.v1.SearchService",
-            lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
-        )
-        maintenance = _maintenance(settings, (records, vectors), sweeper, guard, lease)
-        yield App([service, maintenance], checks=[records, vectors, guard])
+        services = [
+            _serving(settings, (records, vectors)),
+            _maintenance(settings, (records, vectors), sweeper, guard, lease),
+        ]
+        yield App(services, checks=[records, vectors, guard])
 
 
-def _maintenance(
-    settings: SearchSettings,
-    stores: tuple[RedisRecordStore, MilvusVectorStore],
-    sweeper: Sweeper,
-    guard: Guard,
-    lease: Lease,
-) -> Service:
+def _serving(settings: SearchSettings, stores: Stores) -> Service:
+    survey = Survey(*stores, at_once=settings.survey_searches)
+    servicer = SearchServicer(
+        Catalogue(*stores),
+        Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
+        Images(stores[0]),
+        Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+        contents=Contents(*stores),
+        answers=Answers(stores[0], retention_seconds=settings.answer_retention_seconds),
+        evaluator=Evaluator(survey),
+        duplicates=Duplicates(survey),
+    )
+    return Service(
+        "likeness.v1.SearchService",
+        lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
+    )
+
+
+def _maintenance(settings: SearchSettings, stores: Stores, sweeper: Sweeper, guard: Guard, lease: Lease) -> Service:
     servicer = MaintenanceServicer(
         sweeper,
         Reconciler(*stores, guard, lease),
@@ -90,6 +92,17 @@ def _maintenance(
     return Service(
         "likeness.v1.MaintenanceService",
         lambda server: maintenance_pb2_grpc.add_MaintenanceServiceServicer_to_server(servicer, server),
+    )
+
+
+async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisRecordStore:
+    return await stack.enter_async_context(
+        RedisRecordStore.open(
+            settings.redis_url,
+            password=settings.redis_password.get_secret_value(),
+            timeout_seconds=settings.redis_timeout_seconds,
+            max_connections=settings.redis_connections,
+        )
     )
 
 

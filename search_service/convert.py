@@ -155,7 +155,7 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         max_distance=message.max_distance if message.HasField("max_distance") else None,
         exclude_self=message.exclude_self,
-        fusion=_fusion(message.fusion),
+        fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
     )
 
@@ -174,7 +174,8 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     )
 
 
-def _fusion(message: types_pb2.Fusion) -> fusion.Fusion:
+def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:
+    """Return how lists become one."""
     method = _known("fusion.method", _METHODS, message.method)
     return fusion.Fusion(method, dict(message.weights), message.k or fusion.DEFAULT_K)
 

@@ -7,7 +7,7 @@ from search_service import fusion, limits
 from search_service.agreement import Agreement, agreement
 from search_service.catalogue import chosen, require_fingerprint
 from search_service.contents import Contents
-from search_service.fusion import Fused, Fusion, Ranking
+from search_service.fusion import Fused, Ranking
 from search_service.images import image_not_found
 from search_service.ports import Binding, Collection, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
@@ -61,7 +61,7 @@ class Index:
         with deadline.stage("search"):
             collection = await self._records.collection(query.collection)
             bindings = chosen(collection, query.models or [vector.model for vector in query.vectors])
-            _require_weights(query.fusion, bindings)
+            limits.require_weights(query.fusion, [binding.model for binding in bindings])
             vectors = await self._query_vectors(collection, bindings, query)
             depth = query.top_k if len(bindings) == 1 else max(query.top_k, self._fusion_depth)
             return await self._answer(collection, query, vectors, depth)
@@ -137,12 +137,3 @@ def _require(query: Query) -> None:
         limits.require_image_id(query.image_id)
     if query.condition is not None:
         limits.require_filter(query.condition)
-
-
-def _require_weights(rule: Fusion, bindings: Sequence[Binding]) -> None:
-    searched = {binding.model for binding in bindings}
-    for model in rule.weights:
-        if model not in searched:
-            raise invalid_field("fusion.weights", f"{model!r} is not among the models searched")
-    if not any(rule.weight(model) for model in searched):
-        raise invalid_field("fusion.weights", "at least one model must weigh more than zero")

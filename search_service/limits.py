@@ -139,6 +139,30 @@ def require_search(top_k: int, max_distance: float | None, rule: Fusion) -> None
         require_range(f"fusion.weights[{model}]", weight, 0.0, _MAX_WEIGHT)
 
 
+def require_weights(rule: Fusion, models: Sequence[str]) -> None:
+    """Check that weights are of models that are searched, and that one of these counts."""
+    for model in rule.weights:
+        if model not in models:
+            raise invalid_field("fusion.weights", f"{model!r} is not among the models searched")
+    if not any(rule.weight(model) for model in models):
+        raise invalid_field("fusion.weights", "at least one model must weigh more than zero")
+
+
+def require_sample(label_attribute: str, sample_size: int) -> None:
+    """Check what images are measured by and how many are searched with."""
+    if not label_attribute:
+        raise invalid_field("label_attribute", "name an attribute")
+    if sample_size < 0:
+        raise invalid_field("sample_size", f"must be at least 0, is {sample_size}")
+
+
+def require_duplicates(model: str, max_distance: float) -> None:
+    """Check which images count as duplicates."""
+    if not model:
+        raise invalid_field("model", "name a model")
+    require_range("max_distance", max_distance, 0.0, _MAX_DISTANCE)
+
+
 def require_filter(condition: filters.Filter) -> None:
     """Check how deep and how large a filter is."""
     if filters.depth(condition) > _MAX_FILTER_DEPTH:

@@ -13,6 +13,9 @@ from servicekit import errors
 Vector = npt.NDArray[np.float32]
 Attributes = Mapping[str, Any]
 
+# Milvus returns no more from one search.
+DEEPEST = 16384
+
 
 class CollectionNotFound(errors.NotFound):
     """No collection has this name."""
@@ -196,7 +199,7 @@ class VectorStore(Protocol):
         """Add rows whose keys are new. Once returned, this process's searches see them."""
 
     async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        """Return at most `limit` rows nearest to `vector`, best first."""
+        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first."""
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""

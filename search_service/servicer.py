@@ -1,16 +1,20 @@
 """SearchService: messages to values, one call, values to messages."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 
 from likeness.v1 import image_search_pb2 as public
 from likeness.v1 import search_pb2, search_pb2_grpc
-from search_service import convert
+from search_service import convert, convert_evaluation
 from search_service.answers import Answers
 from search_service.catalogue import Catalogue, Described
 from search_service.contents import Contents
 from search_service.convert_filter import from_filter
+from search_service.duplicates import Duplicates
+from search_service.evaluation import Evaluator
 from search_service.images import Images
 from search_service.index import Index
 from search_service.writer import Writer
@@ -30,6 +34,8 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         *,
         contents: Contents,
         answers: Answers,
+        evaluator: Evaluator,
+        duplicates: Duplicates,
     ) -> None:
         self._catalogue = catalogue
         self._writer = writer
@@ -37,6 +43,8 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self._answers = answers
         self._images = images
         self._index = index
+        self._evaluator = evaluator
+        self._duplicates = duplicates
 
     async def CreateCollection(
         self, request: public.CreateCollectionRequest, context: Context
@@ -109,6 +117,19 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
     async def Compare(self, request: search_pb2.CompareRequest, context: Context) -> search_pb2.CompareResponse:
         return convert.to_compare_response(await self._index.compare(convert.from_compare(request)))
+
+    async def EvaluateModels(
+        self, request: public.EvaluateModelsRequest, context: Context
+    ) -> public.EvaluateModelsResponse:
+        return convert_evaluation.to_response(await self._evaluator.evaluate(convert_evaluation.from_request(request)))
+
+    async def FindDuplicates(
+        self, request: public.FindDuplicatesRequest, context: Context
+    ) -> AsyncIterator[public.FindDuplicatesResponse]:
+        groups = self._duplicates.groups(request.collection, request.model, request.max_distance)
+        async with aclosing(groups) as found:
+            async for image_ids in found:
+                yield public.FindDuplicatesResponse(image_ids=image_ids)
 
     async def GetImage(self, request: public.GetImageRequest, context: Context) -> public.GetImageResponse:
         record = await self._images.get(request.collection, request.image_id)

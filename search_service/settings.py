@@ -62,6 +62,9 @@ class SearchSettings(ServerSettings):
     search_margin: int = Field(
         16, ge=0, le=1000, description="Rows read beyond those asked for, against rows that newer versions replaced."
     )
+    survey_searches: int = Field(
+        4, ge=1, le=256, description="Searches at once of all calls of EvaluateModels and FindDuplicates together."
+    )
 
     @property
     def lite_file(self) -> Path | None:

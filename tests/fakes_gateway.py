@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +112,14 @@ class MemorySearch:
             return Indexed(version.image_id, version.content_sha256, error=error)
         images[version.image_id] = _kept(version)
         return Indexed(version.image_id, version.content_sha256, outcome)
+
+    async def evaluate(self, request: Payload) -> Payload:
+        self._images(request.collection)
+        return image_search_pb2.EvaluateModelsResponse()
+
+    async def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        self._images(request.collection)
+        yield image_search_pb2.FindDuplicatesResponse()
 
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         return search_pb2.SearchResponse(hits=self._hits(question, query))

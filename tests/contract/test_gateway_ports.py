@@ -48,7 +48,7 @@ async def real(redis_url: str, directory: Path) -> AsyncIterator[Services]:
     ):
         await a.ready()
         await b.ready()
-        yield Services(EmbedderClient(to_embedder, 30), SearchClient(to_search, 30))
+        yield Services(EmbedderClient(to_embedder, 30), SearchClient(to_search, 30, 60))
 
 
 @pytest.fixture(scope="module", params=["memory", "real"])

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -25,8 +25,15 @@ def content(shared_data: Path, photo: Photo) -> bytes:
     return (path if path.is_file() else shared_data / "images" / photo["path"]).read_bytes()
 
 
-async def index(likeness: System, shared_data: Path, collection: str, album: Iterable[Photo]) -> None:
-    made = image_search_pb2.Collection(name=collection, models=["colour", "shape"])
+async def index(
+    likeness: System,
+    shared_data: Path,
+    collection: str,
+    album: Iterable[Photo],
+    models: Sequence[str] = ("colour", "shape"),
+) -> None:
+    """Index photographs under their paths, each with its label and its group."""
+    made = image_search_pb2.Collection(name=collection, models=models)
     await likeness.gateway.CreateCollection(image_search_pb2.CreateCollectionRequest(collection=made))
     remaining = iter(album)
     while batch := list(islice(remaining, 32)):
@@ -36,6 +43,8 @@ async def index(likeness: System, shared_data: Path, collection: str, album: Ite
             )
             for photo in batch
         ]
+        for photo, entry in zip(batch, entries, strict=True):
+            entry.attributes.update({"label": photo["label"], "group": photo["group"]})
         request = image_search_pb2.IndexImagesRequest(collection=collection, entries=entries)
         response = await likeness.gateway.IndexImages(request)
         assert not [result.error for result in response.results if result.HasField("error")]
