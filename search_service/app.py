@@ -10,6 +10,7 @@ from search_service.images import Images
 from search_service.index import Index
 from search_service.lite_server import LiteServer
 from search_service.milvus_store import MilvusVectorStore
+from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.settings import SearchSettings
@@ -26,9 +27,11 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
         records = await stack.enter_async_context(
             RedisRecordStore.open(
                 settings.redis_url,
-                password=settings.redis_password.get_secret_value(),
                 timeout_seconds=settings.redis_timeout_seconds,
                 max_connections=settings.redis_connections,
+                access=settings.redis_access,
+                replication=Replication(settings.redis_replicas, settings.redis_replica_seconds),
+                require_durable=settings.redis_require_durable,
             )
         )
         sweeper = Sweeper(

@@ -268,5 +268,8 @@ class RecordStore(Protocol):
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         """Take keys off the garbage list: their rows are gone."""
 
+    async def confirm(self, uid: str) -> None:
+        """Return once all that was read of a collection so far is as durable as what is acknowledged."""
+
     async def check(self) -> None:
         """Return if the store answers."""

@@ -206,6 +206,9 @@ class MemoryRecordStore:
         for key in keys:
             self._shelf(uid).garbage.pop(key, None)
 
+    async def confirm(self, uid: str) -> None:
+        pass
+
     async def check(self) -> None:
         pass
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,7 +38,8 @@ def process(command: list[str], directory: Path) -> Iterator["subprocess.Popen[b
             yield running
         finally:
             # The data is thrown away, and Milvus's launcher may leave its child behind: the whole group goes.
-            os.killpg(running.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
             running.wait(_PATIENCE_SECONDS)
 
 
@@ -68,7 +69,7 @@ def redis_server(directory: Path, binary: str) -> Iterator[str]:
     }
     options = [text for name, value in settings.items() for text in (f"--{name}", value)]
     with process([binary, *options], directory) as running, redis.Redis(unix_socket_path=str(path)) as client:
-        wait_until(lambda: _succeeds(client.ping, redis.RedisError), running)
+        wait_until(lambda: succeeds(client.ping, redis.RedisError), running)
         yield f"unix://{path}"
 
 
@@ -86,7 +87,7 @@ def milvus_server(directory: Path) -> Iterator[str]:
     program = str(Path(sys.executable).with_name("milvus-server"))
     uri = f"http://127.0.0.1:{port}"
     with process([program, "--data", str(directory), "--proxy-port", str(port)], directory) as running:
-        wait_until(lambda: _succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
+        wait_until(lambda: succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
         yield uri
 
 
@@ -97,7 +98,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _succeeds(call: Callable[[], object], problem: type[Exception]) -> bool:
+def succeeds(call: Callable[[], object], problem: type[Exception]) -> bool:
+    """Tell whether a call raises no `problem`."""
     try:
         call()
     except problem:

@@ -176,5 +176,16 @@ async def test_pages_are_in_byte_order_and_stable_under_writes(records: RecordSt
     assert await records.page(uid, ids[-1], 3) == []
 
 
+async def test_to_confirm_changes_nothing(records: RecordStore, collection: Collection) -> None:
+    uid = collection.uid
+    await write(records, uid, "a")
+    (pending,) = await records.begin(uid, ["b"])
+    before = await records.read(uid, ["a", "b"])
+    await records.confirm(uid)
+    await records.confirm(a_collection().uid)
+    assert await records.read(uid, ["a", "b"]) == before
+    assert await records.commit(uid, [a_record("b", pending)]) == [Outcome.CREATED]
+
+
 async def test_it_answers(records: RecordStore) -> None:
     await records.check()
