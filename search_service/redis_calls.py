@@ -5,8 +5,8 @@ Knows no library: the client, and which exceptions mean what, are given.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,18 @@ class Exceptions:
     refused: type[Exception]
     no_script: type[Exception]
     moved: type[Exception]
+
+
+@contextmanager
+def _uncancelled() -> Iterator[None]:
+    """Cancel the block again at its end if it lost that: Python 3.11's `wait_for`, which redis-py sends with, may."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class RedisCalls:
@@ -78,13 +90,14 @@ class RedisCalls:
         Raises:
             BackendUnavailable: Redis does not answer, or refuses.
         """
-        try:
-            async with asyncio.timeout(self._timeout), self._places:
-                yield
-        except self._failures as error:
-            raise BackendUnavailable(
-                "the record store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS
-            ) from error
+        with _uncancelled():
+            try:
+                async with asyncio.timeout(self._timeout), self._places:
+                    yield
+            except self._failures as error:
+                raise BackendUnavailable(
+                    "the record store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS
+                ) from error
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run a script whose keys share a slot and return its answer once enough replicas have what it wrote."""

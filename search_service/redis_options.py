@@ -10,15 +10,17 @@ Options = Mapping[str, Any]
 
 def of_server(address: RedisAddress, access: RedisAccess, timeout_seconds: float, max_connections: int) -> Options:
     """Return the options of connections to the servers that hold records."""
-    # A cluster learns that a node hangs from a wait that ends before the call does, and must then ask another.
-    patience = timeout_seconds / 2 if address.kind is Kind.CLUSTER else timeout_seconds
     return {
         "username": address.username or access.username or None,
         "password": address.password or access.password or None,
-        "socket_timeout": patience,
-        "socket_connect_timeout": patience,
+        # Each call is bounded as a whole, by its caller. Only a cluster must learn that a node hangs, from a wait that
+        # ends before the call does; with such waits, redis-py can lose a cancellation on Python 3.11.
+        "socket_timeout": timeout_seconds / 2 if address.kind is Kind.CLUSTER else None,
+        "socket_connect_timeout": timeout_seconds / 2 if address.kind is Kind.CLUSTER else timeout_seconds,
         "max_connections": max_connections,
         "decode_responses": True,
+        # With the notices of RESP3, redis-py uses pooled connections without a look at whether they are still open.
+        "protocol": 2,
         **(_tls(access) if address.tls else {}),
     }
 
@@ -26,7 +28,7 @@ def of_server(address: RedisAddress, access: RedisAccess, timeout_seconds: float
 def of_sentinel(address: RedisAddress, access: RedisAccess, server: Options) -> Options:
     """Return the options of connections to sentinels, given those to the servers."""
     # All sentinels can be asked, one after the other, within one call.
-    patience = server["socket_timeout"] / (len(address.nodes) + 1)
+    patience = server["socket_connect_timeout"] / (len(address.nodes) + 1)
     return {
         **server,
         "username": access.sentinel_username or None,

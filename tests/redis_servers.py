@@ -1,7 +1,9 @@
 """Redis servers by themselves, behind Sentinel, as a cluster and behind TLS, on free ports of loopback."""
 
+import re
 import signal
 import subprocess
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,9 +31,8 @@ _DURABLE = {
     "save": "",
     "bind": "127.0.0.1",
     "daemonize": "no",
-    # A replica that is new is sent its data at once, from memory.
-    "repl-diskless-sync": "yes",
-    "repl-diskless-sync-delay": "0",
+    # A replica that was sent its data from memory is sent what followed only after its next report, up to 1 s later.
+    "repl-diskless-sync": "no",
 }
 
 
@@ -74,10 +75,6 @@ class Instance:
         self.process.kill()
         self.process.wait()
 
-    def await_info(self, **wanted: Any) -> None:
-        """Return once it says so of itself."""
-        wait_until(lambda: wanted.items() <= self.info().items(), self.process)
-
 
 @contextmanager
 def redis_instance(
@@ -86,15 +83,18 @@ def redis_instance(
     *,
     port: int = 0,
     binary: str = REDIS_BINARIES["redis"],
-    arguments: Sequence[str] = (),
+    before: Sequence[str] = (),
     shown: Mapping[str, Any] | None = None,
 ) -> Iterator[Instance]:
-    """Run a server that loses nothing, unless the settings say otherwise, in a folder that is made for it."""
+    """Run a server that loses nothing, unless the settings say otherwise, in a folder that is made for it.
+
+    `before` is a command that runs the command after it.
+    """
     directory.mkdir(exist_ok=True, parents=True)
     port = port or free_port()
     options = {"port": str(port), "dir": str(directory)} | _DURABLE | dict(settings or {})
     words = [text for name, value in options.items() for text in (f"--{name}", value)]
-    with process([binary, *arguments, *words], directory) as running:
+    with process([*before, binary, *words], directory) as running:
         instance = Instance(port, running, shown or {})
         wait_until(lambda: _pings(instance), running)
         yield instance
@@ -106,9 +106,19 @@ def pair(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator
     with ExitStack() as stack:
         master = stack.enter_context(redis_instance(directory / "master", settings))
         replica = stack.enter_context(redis_instance(directory / "replica", settings))
-        replica.ask("REPLICAOF", "127.0.0.1", master.port)
-        replica.await_info(role="slave", master_link_status="up")
+        follow(replica, master)
         yield master, replica
+
+
+def follow(replica: Instance, master: Instance, *, through: int = 0) -> None:
+    """Make one server a replica of another, over the port `through` if given; return once it is in step."""
+    replica.ask("REPLICAOF", "127.0.0.1", through or master.port)
+    wait_until(lambda: _feeds(master, replica), replica.process)
+
+
+def _feeds(master: Instance, replica: Instance) -> bool:
+    links = [value for name, value in master.info().items() if re.fullmatch(r"slave\d+", name)]
+    return any(link["port"] == replica.port and link["state"] == "online" for link in links)
 
 
 @contextmanager
@@ -171,11 +181,20 @@ def cluster_url(nodes: Sequence[Instance]) -> str:
     return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
+def shard_of(nodes: Sequence[Instance], key: str, masters: int) -> int:
+    """Return which of a new cluster's masters holds a key."""
+    return bisect_right(_bounds(masters), int(nodes[0].ask("CLUSTER KEYSLOT", key))) - 1
+
+
+def _bounds(masters: int) -> list[int]:
+    return [_SLOTS * i // masters for i in range(masters + 1)]
+
+
 def _join(nodes: list[Instance], masters: int) -> None:
     for i, node in enumerate(nodes):
         node.ask("CLUSTER SET-CONFIG-EPOCH", i + 1)
         node.ask("CLUSTER MEET", "127.0.0.1", nodes[0].port)
-    bounds = [_SLOTS * i // masters for i in range(masters + 1)]
+    bounds = _bounds(masters)
     for node, start, end in zip(nodes, bounds, bounds[1:], strict=False):
         node.ask("CLUSTER ADDSLOTS", *range(start, end))
     for node in nodes:
@@ -185,8 +204,8 @@ def _join(nodes: list[Instance], masters: int) -> None:
         wait_until(lambda r=replica, n=name: _accepts(r, "CLUSTER REPLICATE", n), replica.process)  # type: ignore[misc]
     for node in nodes:
         wait_until(lambda n=node: n.ask("CLUSTER INFO")["cluster_state"] == "ok", node.process)  # type: ignore[misc]
-    for replica in nodes[masters:]:
-        replica.await_info(role="slave", master_link_status="up")
+    for master, replica in zip(nodes, nodes[masters:], strict=False):
+        wait_until(lambda m=master, r=replica: _feeds(m, r), replica.process)  # type: ignore[misc]
 
 
 def _accepts(instance: Instance, *command: Any) -> bool:

@@ -1,5 +1,6 @@
 """Real Redis and Milvus servers as processes of the tests, on private paths and free ports."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,6 +51,15 @@ def wait_until(answers: Callable[[], bool], running: "subprocess.Popen[bytes]") 
         assert running.poll() is None, f"the server ended with {running.returncode}"
         assert time.monotonic() < give_up, "the server does not answer"
         time.sleep(_POLL_SECONDS)
+
+
+async def eventually(answers: Callable[[], Awaitable[bool]], within_seconds: float) -> float:
+    """Return once `answers` is true, and how many seconds that took; polls, since another process is waited for."""
+    started = time.monotonic()
+    while not await answers():
+        assert time.monotonic() < started + within_seconds, f"not within {within_seconds} s"
+        await asyncio.sleep(_POLL_SECONDS)
+    return time.monotonic() - started
 
 
 @contextmanager
