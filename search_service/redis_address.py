@@ -55,7 +55,11 @@ def parse(url: str) -> RedisAddress:
     Raises:
         ValueError: it is none of these. The message holds no part of the address that could be secret.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Its own message may hold the password.
+        raise ValueError("must be an address") from None
     scheme, _, kind = parts.scheme.partition("+")
     if scheme == "unix" and not kind:
         return _unix(parts)
