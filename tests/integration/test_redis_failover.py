@@ -107,6 +107,23 @@ async def test_a_replica_that_was_cut_off_takes_over(
             assert (len(gone) > 0, writers.failed) == (True, [])
 
 
+async def test_a_replica_that_takes_over_gives_no_generation_twice(
+    linked: tuple[Instance, Instance, FaultProxy],
+) -> None:
+    """Rows of a write whose intent was lost may be in Milvus under its generation: no other may have that."""
+    master, replica, link = linked
+    async with core_at(master.url, WAITING) as waiting, core_at(master.url, Replication()) as core:
+        uid = (await waiting.create()).uid
+        link.hold()
+        (lost_one,) = await core.records.begin(uid, ["a"])
+    master.kill()
+    await link.cut()
+    await asyncio.to_thread(replica.ask, "REPLICAOF", "NO", "ONE")
+    async with core_at(replica.url, Replication()) as core:
+        (next_one,) = await core.records.begin(uid, ["a"])
+    assert next_one > lost_one
+
+
 async def test_a_write_without_its_replica_is_unknown_and_its_retry_waits_too(tmp_path: Path) -> None:
     with redis_servers.pair(tmp_path) as (master, replica):
         async with core_at(master.url, WAITING) as core:
