@@ -3,6 +3,7 @@
 All keys of one collection share a hash tag, and so do those of the registry: each script stays in one slot.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import resources
@@ -188,6 +189,18 @@ class RedisRecordStore:
             self._durability.judge(await self._calls.reports())
 
 
+class _Sentinels(Sentinel):
+    """Asks for one call at a time: redis-py reorders its list as it asks, and drops sentinels from it if two do."""
+
+    def __init__(self, nodes: Sequence[tuple[str, int]], **options: Any) -> None:
+        super().__init__(nodes, **options)  # type: ignore[no-untyped-call]
+        self._turn = asyncio.Lock()
+
+    async def discover_master(self, service_name: str) -> Any:
+        async with self._turn:
+            return await super().discover_master(service_name)
+
+
 @asynccontextmanager
 async def _connected(address: RedisAddress, access: RedisAccess, options: redis_options.Options) -> AsyncIterator[Any]:
     # redis-py's own retries would stretch a dead server's half second to ten, and send writes twice.
@@ -202,7 +215,7 @@ async def _connected(address: RedisAddress, access: RedisAccess, options: redis_
             stack.push_async_callback(client.nodes_manager.aclose)
         elif address.kind is Kind.SENTINEL:
             asked = redis_options.of_sentinel(address, access, options)
-            sentinel: Any = Sentinel(address.nodes, sentinel_kwargs=asked, **options)  # type: ignore[no-untyped-call]
+            sentinel: Any = _Sentinels(address.nodes, sentinel_kwargs=asked, **options)
             stack.push_async_callback(sentinel.aclose)
             client = sentinel.master_for(address.service, db=address.database)
         else:
