@@ -18,6 +18,7 @@ from search_service.lite_server import LiteServer
 from search_service.milvus_store import MilvusVectorStore
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
+from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.servicer_maintenance import MaintenanceServicer
@@ -99,9 +100,11 @@ async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisReco
     return await stack.enter_async_context(
         RedisRecordStore.open(
             settings.redis_url,
-            password=settings.redis_password.get_secret_value(),
             timeout_seconds=settings.redis_timeout_seconds,
             max_connections=settings.redis_connections,
+            access=settings.redis_access,
+            replication=Replication(settings.redis_replicas, settings.redis_replica_seconds),
+            require_durable=settings.redis_require_durable,
         )
     )
 

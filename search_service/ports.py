@@ -296,5 +296,8 @@ class RecordStore(Protocol):
             CollectionNotFound: the collection is gone.
         """
 
+    async def confirm(self, uid: str) -> None:
+        """Return once all that was read of a collection so far is as durable as what is acknowledged."""
+
     async def check(self) -> None:
         """Return if the store answers."""

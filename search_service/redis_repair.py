@@ -1,7 +1,6 @@
 """What mends the records, as scripts: the part of the record store that serving does not need."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -11,7 +10,6 @@ from search_service.ports import Record, RowKey
 from search_service.ports_repair import Named, Restoration
 from search_service.redis_keys import LEASE, keys
 
-SCRIPTS = ("discard", "mark", "named", "release", "renew", "take", "unnamed")
 COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents")
 
 
@@ -20,12 +18,10 @@ def restoring(commit: str, restore: str) -> str:
     return f"local function commit_all(KEYS, ARGV)\n{commit}\nend\n{restore}"
 
 
-class RedisRepair(ABC):
+class RedisRepair:
     """RepairRecords, over a store that runs scripts."""
 
-    @abstractmethod
-    async def _run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run one of the scripts."""
+    _run: Callable[[str, Sequence[str], Sequence[Any]], Awaitable[Any]]
 
     async def take(self, holder: str, seconds: float) -> str:
         """See RepairRecords."""

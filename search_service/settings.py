@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from search_service import redis_address
+from search_service.redis_address import RedisAccess
 from servicekit.settings import ServerSettings
 
 
@@ -26,9 +28,31 @@ class SearchSettings(ServerSettings):
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Milvus call, in seconds.")
     milvus_threads: int = Field(8, ge=1, le=256, description="Milvus calls at once; further ones wait.")
     redis_url: str = Field(
-        "redis://127.0.0.1:6379/0", description="Redis address, such as redis://redis:6379/0 or unix:///run/redis.sock."
+        "redis://127.0.0.1:6379/0",
+        description="Redis address: redis://redis:6379/0, unix:///run/redis.sock, "
+        "redis+sentinel://host:26379,host:26379/service/0 or redis+cluster://host:6379,host:6379; "
+        "rediss in place of redis for TLS.",
     )
+    redis_username: str = Field("", description="Redis ACL user; empty for the default one.")
     redis_password: SecretStr = Field(SecretStr(""), description="Redis password; empty for none.")
+    redis_sentinel_username: str = Field("", description="ACL user at the sentinels; empty for the default one.")
+    redis_sentinel_password: SecretStr = Field(SecretStr(""), description="Password at the sentinels; empty for none.")
+    redis_tls_ca_file: Path | None = Field(
+        None, description="PEM file of authorities whose Redis certificates are accepted, beside the system's."
+    )
+    redis_tls_cert_file: Path | None = Field(None, description="PEM file of the certificate shown to Redis.")
+    redis_tls_key_file: Path | None = Field(None, description="PEM file of that certificate's key.")
+    redis_tls_check_name: bool = Field(
+        True, description="Whether a Redis certificate must be of the host name or address connected to."
+    )
+    redis_require_durable: bool = Field(
+        True,
+        description="Whether a Redis without `appendonly yes` and `maxmemory-policy noeviction` keeps us NOT_SERVING.",
+    )
+    redis_replicas: int = Field(
+        0, ge=0, le=16, description="Replicas that must have a write before it is acknowledged; 0 for none."
+    )
+    redis_replica_seconds: float = Field(0.5, gt=0, description="Longest that a write waits for them, in seconds.")
     redis_timeout_seconds: float = Field(2.0, gt=0, description="Longest wait for one Redis answer, in seconds.")
     redis_connections: int = Field(32, ge=1, description="Redis connections at once; further calls wait.")
     write_timeout_seconds: float = Field(30.0, gt=0, description="Longest that one write may take, in seconds.")
@@ -67,9 +91,43 @@ class SearchSettings(ServerSettings):
     )
 
     @property
+    def redis_access(self) -> RedisAccess:
+        """What is shown to Redis and asked of it."""
+        return RedisAccess(
+            self.redis_username,
+            self.redis_password.get_secret_value(),
+            self.redis_sentinel_username,
+            self.redis_sentinel_password.get_secret_value(),
+            self.redis_tls_ca_file,
+            self.redis_tls_cert_file,
+            self.redis_tls_key_file,
+            self.redis_tls_check_name,
+        )
+
+    @property
     def lite_file(self) -> Path | None:
         """The file of an embedded Milvus Lite, or None where `milvus_uri` is a server's address."""
         return None if "://" in self.milvus_uri else Path(self.milvus_uri)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_one(cls, url: str) -> str:
+        redis_address.parse(url)
+        return url
+
+    @field_validator("redis_tls_ca_file", "redis_tls_cert_file", "redis_tls_key_file")
+    @classmethod
+    def _file_is_there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError("there is no such file")
+        return path
+
+    @model_validator(mode="after")
+    def _replicas_answer_before_redis_counts_as_gone(self) -> Self:
+        # A cluster's node has half of the time for its answer.
+        if self.redis_replicas and self.redis_replica_seconds >= self.redis_timeout_seconds / 2:
+            raise ValueError("redis_replica_seconds must be under half of redis_timeout_seconds")
+        return self
 
     @model_validator(mode="after")
     def _horizon_outlasts_writes(self) -> Self:

@@ -104,10 +104,13 @@ class Writer:
 
     async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
         records = await self._records.read(collection.uid, [version.image_id for version in versions])
-        return [
+        unchanged = [
             record is not None and not record.incomplete and _same(record.version, version)
             for record, version in zip(records, versions, strict=True)
         ]
+        if any(unchanged):
+            await self._records.confirm(collection.uid)
+        return unchanged
 
     async def _complete(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Write images once those that came without vectors have them."""

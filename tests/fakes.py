@@ -229,6 +229,9 @@ class MemoryRecordStore:
             self._shelves[uid].kept[request_id] = (self.now_ms + seconds * 1000, kept)
         return standing or kept
 
+    async def confirm(self, uid: str) -> None:
+        pass
+
     async def check(self) -> None:
         pass
 

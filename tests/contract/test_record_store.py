@@ -258,5 +258,16 @@ async def test_no_answer_is_kept_of_a_collection_that_is_gone(records: RecordSto
         await records.keep(collection.uid, REQUEST, Kept("1" * 64, b""), 60)
 
 
+async def test_to_confirm_changes_nothing(records: RecordStore, collection: Collection) -> None:
+    uid = collection.uid
+    await write(records, uid, "a")
+    (pending,) = await records.begin(uid, ["b"])
+    before = await records.read(uid, ["a", "b"])
+    await records.confirm(uid)
+    await records.confirm(a_collection().uid)
+    assert await records.read(uid, ["a", "b"]) == before
+    assert await records.commit(uid, [a_record("b", pending)]) == [Outcome.CREATED]
+
+
 async def test_it_answers(records: RecordStore) -> None:
     await records.check()

@@ -82,11 +82,9 @@ async def restore(
 
 
 async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords) -> None:
-    lost = a_collection()
-    assert await restore(records, lost.uid, Restoration(a_record("a", 7)), Restoration(a_record("b", 4)), seen=9) == [
-        True,
-        True,
-    ]
+    lost, seen = a_collection(), 9 * 10**15
+    restored = await restore(records, lost.uid, Restoration(a_record("a", 7)), Restoration(a_record("b", 4)), seen=seen)
+    assert restored == [True, True]
     await records.register(lost)
     known = await current(records, lost.uid, "a")
     assert known.version == a_record("a", 7).version
@@ -94,7 +92,7 @@ async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords
     assert known.create_ms == known.update_ms > 0
     assert [record.version.image_id for record in await records.page(lost.uid, "", 10)] == ["a", "b"]
     assert await records.named(lost.uid) == Named(records=2, unfinished=0)
-    assert await records.begin(lost.uid, ["a"]) == [10]
+    assert await records.begin(lost.uid, ["a"]) == [seen + 1]
 
 
 async def test_a_collection_without_images_can_be_written_to_once_restored(records: RepairRecords) -> None:
@@ -108,7 +106,8 @@ async def test_a_collection_without_images_can_be_written_to_once_restored(recor
 async def test_generations_seen_are_never_lowered(records: RepairRecords, collection: Collection) -> None:
     (first,) = await records.begin(collection.uid, ["a"])
     await restore(records, collection.uid, seen=first - 1)
-    assert await records.begin(collection.uid, ["a"]) == [first + 1]
+    (second,) = await records.begin(collection.uid, ["a"])
+    assert second > first
 
 
 async def test_a_record_is_replaced_only_where_it_is_the_one_named(

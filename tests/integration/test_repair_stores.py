@@ -102,7 +102,7 @@ async def parts(request: pytest.FixtureRequest, short_directory: Path, tmp_path:
             if lite
             else str(request.getfixturevalue("milvus_server_uri"))
         )
-        records = RedisRecordStore.open(url, password="", timeout_seconds=5, max_connections=8)
+        records = RedisRecordStore.open(url, timeout_seconds=5, max_connections=8)
         vectors = MilvusVectorStore.open(
             uri, token="", flavour=request.param, threads=4, timeout_seconds=30, ensure=lambda: None
         )
