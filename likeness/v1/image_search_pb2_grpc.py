@@ -214,15 +214,22 @@ class ImageSearchServiceServicer(object):
         MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
         Errors of one entry, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
         IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), ABORTED (CONFLICT: another write of the id won).
+        A picture whose bytes the collection has already, under whatever id, is not embedded again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestImages(self, request_iterator, context):
-        """The same for a stream of images with durable acknowledgements.
+        """The same for a stream of images of any length: each is answered once, as soon as that is durable, in any order. Images
+        of one id are applied in the order sent. Read the answers while sending: the server stops reading while too much is
+        unanswered. A service that is away or full is waited for. The stream ends with OK once the caller has half-closed it
+        and all is answered; what is unanswered at any other end, after `draining` too, is to be sent again, which is safe.
 
-        Errors: those of IndexImages; UNIMPLEMENTED in this release.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: the first message names no collection), NOT_FOUND (COLLECTION_NOT_FOUND,
+        MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
+        Errors of one image, in its result: those of IndexImages; INVALID_ARGUMENT (INVALID_FIELD: there is no entry, or it is
+        about another collection), and what waiting did not mend: UNAVAILABLE, DEADLINE_EXCEEDED or INTERNAL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,16 +9,14 @@ from pathlib import Path
 from tests.e2e.conftest import Running, write_photos
 
 
-def test_the_python_of_the_readme_finds_its_picture(running: Running, root: Path, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+def output_of(code: str, running: Running, root: Path, directory: Path) -> str:
+    """Run an example against a stack, in a folder that has the photo it names."""
     assert "127.0.0.1:50050" in code
-    (photo,) = write_photos(tmp_path, [1])
-    shutil.copy(photo, tmp_path / "photo.jpg")
-    script = tmp_path / "call.py"
+    script = directory / "call.py"
     script.write_text(code.replace("127.0.0.1:50050", running.command.address))
     done = subprocess.run(
         [sys.executable, str(script)],
-        cwd=tmp_path,
+        cwd=directory,
         env={"PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
@@ -26,6 +24,16 @@ def test_the_python_of_the_readme_finds_its_picture(running: Running, root: Path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    rank, image_id, distance, *_ = done.stdout.split()
+    return done.stdout
+
+
+def test_the_python_of_the_readme_finds_its_picture_and_streams_it(
+    running: Running, root: Path, tmp_path: Path
+) -> None:
+    first, stream = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    (photo,) = write_photos(tmp_path, [1])
+    shutil.copy(photo, tmp_path / "photo.jpg")
+    rank, image_id, distance, *_ = output_of(first, running, root, tmp_path).split()
     assert (rank, image_id) == ("1", "sku/4711")
     assert float(distance) < 1e-3
+    assert output_of(stream, running, root, tmp_path) == "photo.jpg durable\n"
