@@ -42,6 +42,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             horizon_seconds=settings.write_horizon_seconds,
         )
         survey = Survey(records, vectors, at_once=settings.survey_searches)
+        stack.callback(survey.close)
         servicer = SearchServicer(
             Catalogue(records, vectors),
             Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
