@@ -6,6 +6,8 @@ import typer
 from typer.core import TyperGroup
 
 from likeness import command_collections
+from likeness.command_duplicates import duplicates
+from likeness.command_evaluate import evaluate
 from likeness.command_index import index
 from likeness.command_search import compare, search
 from likeness.command_status import models, status
@@ -33,6 +35,8 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown
 app.command()(index)
 app.command()(search)
 app.command()(compare)
+app.command()(evaluate)
+app.command()(duplicates)
 app.add_typer(command_collections.app, name="collections")
 app.command()(models)
 app.command()(status)

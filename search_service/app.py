@@ -59,14 +59,15 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
         )
         await stack.enter_async_context(_running(sweeper))
         services = [
-            _serving(settings, (records, vectors)),
+            _serving(stack, settings, (records, vectors)),
             _maintenance(settings, (records, vectors), sweeper, guard, lease),
         ]
         yield App(services, checks=[records, vectors, guard])
 
 
-def _serving(settings: SearchSettings, stores: Stores) -> Service:
+def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) -> Service:
     survey = Survey(*stores, at_once=settings.survey_searches)
+    stack.callback(survey.close)
     servicer = SearchServicer(
         Catalogue(*stores),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),

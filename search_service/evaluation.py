@@ -9,7 +9,7 @@ from search_service import limits, measures
 from search_service.catalogue import chosen
 from search_service.fusion import Fusion
 from search_service.measures import Places, Quality, Ranked, Tally
-from search_service.ports import DEEPEST, Attributes, Binding, Collection, RowKey, Vector
+from search_service.ports import DEEPEST, Attributes, Binding, Collection, Match, RowKey, Vector
 from search_service.survey import BLOCK, Survey, together
 from servicekit import deadline
 from servicekit.errors import invalid_field
@@ -141,6 +141,9 @@ class _Run:
     async def _query(self, place: int, vectors: Sequence[Vector], depths: Sequence[int]) -> None:
         targets = zip(self._bindings, vectors, depths, strict=True)
         lists = await together(self._others(place, *target) for target in targets)
+        await self._survey.aside(self._count, place, lists)
+
+    def _count(self, place: int, lists: Sequence[Ranked]) -> None:
         whole = measures.fused(lists, self._weights, self._trial.fusion, len(self._labelled.keys))
         for tally, own in zip((*self._tallies, self._fused), (*lists, whole), strict=True):
             relevant = self._labelled.labels[own.places] == self._labelled.labels[place]
@@ -149,6 +152,9 @@ class _Run:
     async def _others(self, query: int, binding: Binding, vector: Vector, depth: int) -> Ranked:
         """Return one model's list of the labelled images, the query apart."""
         matches = await self._survey.search(self._collection, binding, vector, depth)
+        return await self._survey.aside(self._ranked, query, matches)
+
+    def _ranked(self, query: int, matches: Sequence[Match]) -> Ranked:
         number = self._labelled.places.get
         places = np.array([number(match.key, query) for match in matches], np.int64)
         distances = np.array([match.distance for match in matches], np.float64)

@@ -1,7 +1,8 @@
 """Searches with many images of a collection: what measuring models and finding duplicates have in common."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from search_service.ports import Binding, Collection, Match, Record, RecordStore, RowKey, Vector, VectorStore
@@ -13,12 +14,16 @@ BLOCK = 64
 
 
 class Survey:
-    """Reads every record, and searches with stored vectors: `at_once` at a time, for all callers together."""
+    """Reads every record, and searches with stored vectors: `at_once` at a time, for all callers together.
+
+    What takes long with many rows is done `aside`, on one thread for all callers.
+    """
 
     def __init__(self, records: RecordStore, vectors: VectorStore, *, at_once: int) -> None:
         self._records = records
         self._vectors = vectors
         self._places = asyncio.Semaphore(at_once)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="survey")
 
     async def collection(self, name: str) -> Collection:
         """Return a collection.
@@ -55,6 +60,14 @@ class Survey:
         """Return at most `limit` rows nearest to `vector`, best first."""
         async with self._places:
             return await self._vectors.search(binding.space, collection.metric, vector, limit)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    async def aside(self, work: Callable[..., T], *args: Any) -> T:
+        """Return what a piece of computing returns, while the event loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

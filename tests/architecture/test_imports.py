@@ -24,6 +24,7 @@ MAY_IMPORT = {
 HEAVY = {
     "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
+    "matplotlib": {"likeness/plot.py"},
     "milvus_lite": set[str](),
     "onnx": {"embedder_service/models/generate.py"},
     "onnxruntime": {"embedder_service/onnx_model.py"},
