@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from gateway import hashes
 from gateway.ports import Checked, DuplicateId, Embedded, Embedder, Entry, Indexed, Outcome, Search, Version
-from servicekit.errors import Violation, invalid_field
+from servicekit.errors import Aborted, Violation, invalid_field
 
 MAX_ENTRIES = 64
+# How often a batch is begun anew because the collection got another model.
+_CHANGES = 3
 
 
 class Indexer:
@@ -28,6 +30,15 @@ class Indexer:
         _require_batch(entries)
         versions = await _versions(entries)
         _require_distinct(versions)
+        for _ in range(_CHANGES):
+            try:
+                return await self._index(collection, entries, versions)
+            except Aborted as error:
+                if error.metadata.get("collection") != "changed":
+                    raise
+        return await self._index(collection, entries, versions)
+
+    async def _index(self, collection: str, entries: Sequence[Entry], versions: Sequence[Version]) -> list[Indexed]:
         models, checked = await self._check(collection, [version for version in versions if version.content_sha256])
         done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
         known = {position for position, (has, _) in checked.items() if has.content_known}

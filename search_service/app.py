@@ -16,6 +16,7 @@ from search_service.index import Index
 from search_service.lease import Lease
 from search_service.lite_server import LiteServer
 from search_service.milvus_store import MilvusVectorStore
+from search_service.model_change import ModelChanges
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
 from search_service.redis_calls import Replication
@@ -73,6 +74,7 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) ->
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+        models=ModelChanges(*stores),
         contents=Contents(*stores),
         answers=Answers(stores[0], retention_seconds=settings.answer_retention_seconds),
         evaluator=Evaluator(survey),

@@ -64,7 +64,7 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
             ef_construction=given.ef_construction or defaults.ef_construction,
             nlist=given.nlist or defaults.nlist,
         ),
-        bindings=tuple(ports.Binding(b.model, b.fingerprint, b.dimension) for b in message.bindings),
+        bindings=tuple(map(from_binding, message.bindings)),
         description=message.description,
     )
 
@@ -72,24 +72,34 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
 def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
     """Return a collection as a message."""
     collection = described.collection
-    active = image_search_pb2.ModelBinding.STATE_ACTIVE
     spec = collection.index
     return image_search_pb2.Collection(
         name=collection.name,
-        models=[binding.model for binding in collection.bindings],
+        models=[binding.model for binding in collection.active],
         metric=_METRIC_VALUES[collection.metric],
         index=image_search_pb2.IndexParams(
             kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
         ),
         description=collection.description,
-        bindings=[
-            image_search_pb2.ModelBinding(
-                model=binding.model, fingerprint=binding.fingerprint, dimension=binding.dimension, state=active
-            )
-            for binding in collection.bindings
-        ],
+        bindings=[_to_binding(binding, described.coverage) for binding in collection.bindings],
         create_time=_time(collection.create_ms),
-        image_count=described.image_count,
+        image_count=described.coverage.images,
+    )
+
+
+def from_binding(message: image_search_pb2.ModelBinding) -> ports.Binding:
+    """Return a model that a collection is to have."""
+    return ports.Binding(message.model, message.fingerprint, message.dimension)
+
+
+def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_search_pb2.ModelBinding:
+    kind = image_search_pb2.ModelBinding
+    return kind(
+        model=binding.model,
+        fingerprint=binding.fingerprint,
+        dimension=binding.dimension,
+        state=kind.STATE_BUILDING if binding.building else kind.STATE_ACTIVE,
+        image_count=coverage.by_tag.get(binding.tag, 0),
     )
 
 

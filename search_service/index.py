@@ -9,7 +9,7 @@ from search_service.catalogue import chosen, require_fingerprint
 from search_service.contents import Contents
 from search_service.fusion import Fused, Ranking
 from search_service.images import image_not_found
-from search_service.ports import Binding, Collection, Record, RecordStore, Vector, VectorStore
+from search_service.ports import Binding, Collection, IndexIncomplete, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
 from search_service.retrieval import Retrieval
 from servicekit import deadline
@@ -114,6 +114,9 @@ class Index:
         (record,) = await self._records.read(collection.uid, [image_id])
         if record is None:
             raise image_not_found(image_id)
+        for binding in bindings:
+            if not record.covers([binding]):
+                raise IndexIncomplete(f"image {image_id!r} has no vector of model {binding.model!r}")
         rows = await self._contents.rows(bindings, [record.key])
         if record.key not in rows:
             raise BackendUnavailable(f"the vectors of {image_id!r} cannot be read yet", retry_after_seconds=1.0)

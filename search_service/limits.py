@@ -8,7 +8,7 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import Binding, Collection, DuplicateId, IndexSpec, Vector, Version
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -44,6 +44,13 @@ def require_collection(collection: Collection) -> None:
     for binding in collection.bindings:
         require_range("collection.bindings.dimension", binding.dimension, 1, _MAX_DIMENSION)
     _require_index(collection.index)
+
+
+def require_model(collection: Collection, model: Binding) -> None:
+    """Check a model that a collection is to have beside those that it has."""
+    if len(collection.bindings) == _MAX_MODELS:
+        raise invalid_field("model", f"the collection has {_MAX_MODELS} models, the most that it may have")
+    require_range("binding.dimension", model.dimension, 1, _MAX_DIMENSION)
 
 
 def _require_index(index: IndexSpec) -> None:

@@ -87,7 +87,7 @@ class Retrieval:
         """
         found = {match.key for match in probe.matches}
         records = [self.records.get(image_id) for image_id in {key.image_id for key in found}]
-        absent = [record.key for record in records if record is not None and record.key not in found]
+        absent = [r.key for r in records if r is not None and r.key not in found and r.covers([probe.binding])]
         if not absent or probe.binding.model in self.failed:
             return
         try:

@@ -1,6 +1,6 @@
 """Twins of the search service's stores, held to the real ones by tests/contract."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from search_service.ports import (
     Collection,
     CollectionExists,
     CollectionNotFound,
+    Coverage,
     IndexSpec,
     Kept,
     Match,
@@ -97,6 +98,7 @@ class _Shelf:
         self.garbage: dict[RowKey, int] = {}
         self.tombstones: dict[str, tuple[int, int]] = {}
         self.kept: dict[str, tuple[float, Kept]] = {}
+        self.fence = 0
 
 
 class MemoryRecordStore:
@@ -109,6 +111,7 @@ class MemoryRecordStore:
         self._visible: dict[str, Collection] = {}
         self._dropped: dict[str, tuple[int, Collection]] = {}
         self._shelves: defaultdict[str, _Shelf] = defaultdict(_Shelf)
+        self._retired: dict[str, int] = {}
 
     async def prepare(self, collection: Collection) -> None:
         self._dropped[collection.uid] = (self.now_ms, collection)
@@ -167,23 +170,52 @@ class MemoryRecordStore:
         shelf.intents.update({RowKey(i, g): self.now_ms for i, g in zip(image_ids, generations, strict=True)})
         return generations
 
-    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
-        return [self._commit(self._shelf(uid), record) for record in records]
+    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
+        return [self._commit(self._shelf(uid), revision, record) for record in records]
 
-    def _commit(self, shelf: _Shelf, record: Record) -> Outcome:
+    def _commit(self, shelf: _Shelf, revision: int, record: Record) -> Outcome:
         image_id = record.version.image_id
         old = shelf.records.get(image_id)
         head = max(old.generation if old else 0, shelf.tombstones.get(image_id, (0, 0))[0])
         intended = shelf.intents.pop(record.key, None) is not None
-        if not intended or head > record.generation:
+        if revision < shelf.fence or not intended or head > record.generation:
             shelf.garbage[record.key] = self.now_ms
-            return Outcome.CONFLICT
+            return Outcome.CHANGED if revision < shelf.fence else Outcome.CONFLICT
         created = old.create_ms if old else self.now_ms
         shelf.records[image_id] = replace(record, create_ms=created, update_ms=self.now_ms)
         if old is None:
             return Outcome.CREATED
         shelf.garbage[old.key] = self.now_ms
         return Outcome.UPDATED
+
+    async def fence(self, uid: str, revision: int) -> None:
+        shelf = self._shelf(uid)
+        shelf.fence = max(shelf.fence, revision)
+
+    async def coverage(self, uid: str) -> Coverage:
+        records = self._shelf(uid).records.values()
+        return Coverage(len(records), Counter(tag for record in records for tag in record.spaces))
+
+    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+        current = self._visible.get(changed.name)
+        if current is None or (current.uid, current.revision) != (changed.uid, changed.revision - 1):
+            return False
+        self._visible[changed.name] = changed
+        for binding in changed.bindings:
+            self._retired.pop(binding.space, None)
+        await self.retire(retired)
+        return True
+
+    async def retire(self, spaces: Sequence[str]) -> None:
+        self._retired.update(dict.fromkeys(spaces, self.now_ms))
+
+    async def retired(self, older_than_seconds: float, limit: int) -> list[str]:
+        horizon = self.now_ms - older_than_seconds * 1000
+        return [space for space, since in self._retired.items() if since <= horizon][:limit]
+
+    async def forget_spaces(self, spaces: Sequence[str]) -> None:
+        for space in spaces:
+            self._retired.pop(space, None)
 
     async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
         if uid not in self._shelves:

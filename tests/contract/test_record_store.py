@@ -31,7 +31,7 @@ def a_collection(name: str = "") -> Collection:
 
 
 def a_record(image_id: str, generation: int, sha256: str = "a" * 64) -> Record:
-    return Record(Version(image_id, sha256, "file:///x|y", ATTRIBUTES), 640, 480, generation)
+    return Record(Version(image_id, sha256, "file:///x|y", ATTRIBUTES), 640, 480, generation, spaces=("0a1b", "2c3d"))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def collection(records: RecordStore) -> Collection:
 
 async def write(records: RecordStore, uid: str, *image_ids: str) -> list[Outcome]:
     generations = await records.begin(uid, image_ids)
-    return await records.commit(uid, [a_record(i, g) for i, g in zip(image_ids, generations, strict=True)])
+    return await records.commit(uid, 1, [a_record(i, g) for i, g in zip(image_ids, generations, strict=True)])
 
 
 async def test_a_collection_is_visible_once_registered(records: RecordStore) -> None:
@@ -86,7 +86,7 @@ async def test_a_deleted_collection_is_hidden_then_cleared(records: RecordStore,
 async def test_a_committed_record_is_read_back_whole(records: RecordStore, collection: Collection) -> None:
     (generation,) = await records.begin(collection.uid, ["a"])
     assert await records.read(collection.uid, ["a"]) == [None]
-    assert await records.commit(collection.uid, [a_record("a", generation)]) == [Outcome.CREATED]
+    assert await records.commit(collection.uid, 1, [a_record("a", generation)]) == [Outcome.CREATED]
     (known,) = await records.read(collection.uid, ["a"])
     assert known is not None
     assert known.version == a_record("a", generation).version
@@ -119,8 +119,8 @@ async def test_the_later_of_two_writes_wins_in_either_order(records: RecordStore
     uid = collection.uid
     (first,) = await records.begin(uid, ["a"])
     (second,) = await records.begin(uid, ["a"])
-    assert await records.commit(uid, [a_record("a", second)]) == [Outcome.CREATED]
-    assert await records.commit(uid, [a_record("a", first)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", second)]) == [Outcome.CREATED]
+    assert await records.commit(uid, 1, [a_record("a", first)]) == [Outcome.CONFLICT]
     assert await records.garbage(uid, 0, 10) == [RowKey("a", first)]
     (known,) = await records.read(uid, ["a"])
     assert known is not None
@@ -130,8 +130,8 @@ async def test_the_later_of_two_writes_wins_in_either_order(records: RecordStore
 async def test_a_commit_happens_once(records: RecordStore, collection: Collection) -> None:
     (generation,) = await records.begin(collection.uid, ["a"])
     record = a_record("a", generation)
-    assert await records.commit(collection.uid, [record]) == [Outcome.CREATED]
-    assert await records.commit(collection.uid, [record]) == [Outcome.CONFLICT]
+    assert await records.commit(collection.uid, 1, [record]) == [Outcome.CREATED]
+    assert await records.commit(collection.uid, 1, [record]) == [Outcome.CONFLICT]
 
 
 async def test_a_delete_stops_writes_begun_before_it(records: RecordStore, collection: Collection) -> None:
@@ -140,7 +140,7 @@ async def test_a_delete_stops_writes_begun_before_it(records: RecordStore, colle
     (late,) = await records.begin(uid, ["a"])
     (unborn,) = await records.begin(uid, ["b"])
     assert await records.delete(uid, ["a", "b"]) == [True, False]
-    assert await records.commit(uid, [a_record("a", late), a_record("b", unborn)]) == [Outcome.CONFLICT] * 2
+    assert await records.commit(uid, 1, [a_record("a", late), a_record("b", unborn)]) == [Outcome.CONFLICT] * 2
     assert await records.read(uid, ["a", "b"]) == [None, None]
     assert await write(records, uid, "a") == [Outcome.CREATED]
     assert await records.count(uid) == 1
@@ -152,7 +152,7 @@ async def test_expired_intents_become_garbage_and_cannot_commit(records: RecordS
     assert await records.expire(uid, 60, 10) == 0
     assert await records.expire(uid, 0, 10) == 1
     assert await records.garbage(uid, 0, 10) == [RowKey("a", stale)]
-    assert await records.commit(uid, [a_record("a", stale)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", stale)]) == [Outcome.CONFLICT]
     assert await records.read(uid, ["a"]) == [None]
 
 
@@ -164,7 +164,7 @@ async def test_a_tombstone_outlives_every_write_that_could_meet_it(
     (late,) = await records.begin(uid, ["a"])
     await records.delete(uid, ["a"])
     await records.expire(uid, 60, 10)
-    assert await records.commit(uid, [a_record("a", late)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", late)]) == [Outcome.CONFLICT]
 
 
 async def test_pages_are_in_byte_order_and_stable_under_writes(records: RecordStore, collection: Collection) -> None:
@@ -185,7 +185,7 @@ async def holder_ids(records: RecordStore, uid: str, *sha256s: str) -> list[str]
 
 async def put(records: RecordStore, uid: str, image_id: str, sha256: str) -> None:
     (generation,) = await records.begin(uid, [image_id])
-    await records.commit(uid, [a_record(image_id, generation, sha256)])
+    await records.commit(uid, 1, [a_record(image_id, generation, sha256)])
 
 
 async def test_the_holder_of_a_content_is_an_image_that_has_it_now(
@@ -209,7 +209,7 @@ async def test_a_write_that_lost_holds_nothing(records: RecordStore, collection:
     uid, lost, won = collection.uid, "1" * 64, "2" * 64
     (first,) = await records.begin(uid, ["a"])
     await put(records, uid, "a", won)
-    await records.commit(uid, [a_record("a", first, lost)])
+    await records.commit(uid, 1, [a_record("a", first, lost)])
     assert await holder_ids(records, uid, lost, won) == ["", "a"]
 
 
@@ -266,7 +266,7 @@ async def test_to_confirm_changes_nothing(records: RecordStore, collection: Coll
     await records.confirm(uid)
     await records.confirm(a_collection().uid)
     assert await records.read(uid, ["a", "b"]) == before
-    assert await records.commit(uid, [a_record("b", pending)]) == [Outcome.CREATED]
+    assert await records.commit(uid, 1, [a_record("b", pending)]) == [Outcome.CREATED]
 
 
 async def test_it_answers(records: RecordStore) -> None:

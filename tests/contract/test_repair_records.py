@@ -67,12 +67,13 @@ async def test_a_mark_is_news_once_and_a_write_takes_it_off(records: RepairRecor
     await write(records, uid, "a", "b")
     a, b = await current(records, uid, "a"), await current(records, uid, "b")
     await write(records, uid, "b")
-    assert await records.mark(uid, [a, b, a_record("c", 1)]) == [True, False, False]
-    assert await records.mark(uid, [a]) == [False]
-    assert await current(records, uid, "a") == replace(a, incomplete=True)
-    assert not (await current(records, uid, "b")).incomplete
+    bare = [replace(record, spaces=()) for record in (a, b, a_record("c", 1))]
+    assert await records.mark(uid, bare) == [True, False, False]
+    assert await records.mark(uid, bare[:1]) == [False]
+    assert await current(records, uid, "a") == bare[0]
+    assert (await current(records, uid, "b")).spaces == a.spaces != ()
     await write(records, uid, "a")
-    assert not (await current(records, uid, "a")).incomplete
+    assert (await current(records, uid, "a")).spaces == a.spaces
 
 
 async def restore(
@@ -147,4 +148,4 @@ async def test_a_write_under_way_is_left_to_its_writer(records: RepairRecords, c
     assert await restore(records, uid, Restoration(record)) == [False]
     assert await records.read(uid, ["a"]) == [None]
     assert await restore(records, uid, Restoration(record), older_than_seconds=0) == [True]
-    assert await records.commit(uid, [record]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [record]) == [Outcome.CONFLICT]

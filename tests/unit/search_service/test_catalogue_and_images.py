@@ -28,7 +28,7 @@ async def test_a_failed_creation_is_cleared_away(core: Core) -> None:
     core.records.now_ms += 200_000
     await core.sweeper.sweep()
     assert len(core.vectors.spaces) == 2
-    assert (await core.catalogue.get("c")).image_count == 0
+    assert (await core.catalogue.get("c")).coverage.images == 0
 
 
 async def test_deleting_a_collection_needs_force_once_it_holds_images(core: Core) -> None:
@@ -129,7 +129,7 @@ async def test_delete_by_filter_needs_force(core: Core) -> None:
     with pytest.raises(InvalidField, match="not both"):
         await core.images.delete("c", ["x1"], low, force=True)
     assert (await core.images.delete("c", [], low, force=True)).count == 4
-    assert (await core.catalogue.get("c")).image_count == 5
+    assert (await core.catalogue.get("c")).coverage.images == 5
 
 
 @pytest.mark.parametrize("ids", [[], ["x"] * 1001, ["x", ""]])

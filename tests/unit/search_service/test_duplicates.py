@@ -108,6 +108,7 @@ async def test_a_huge_group_comes_in_parts_that_begin_with_its_first_id(core: Co
     assert record is not None
     await core.records.commit(
         uid,
+        1,
         [
             replace(record, version=replace(record.version, image_id=name), generation=generation)
             for name, generation in zip(names, generations, strict=True)
