@@ -145,11 +145,19 @@ async def test_the_work_of_a_caller_who_leaves_has_stopped_when_the_stream_is_cl
     before = asyncio.all_tasks()
     events = ingest.run(items())
     assert await anext(events) == Backoff(12)
-    waiting = asyncio.create_task(anext(events))
+    left: list[int] = []
+
+    async def take() -> None:
+        try:
+            await anext(events)
+        finally:
+            left.append(gated.at_once)
+
+    waiting = asyncio.create_task(take())
     await until(lambda: gated.at_once == 2)
     waiting.cancel()
     await asyncio.wait({waiting})
-    assert gated.at_once == 0
+    assert left == [0]
     assert asyncio.all_tasks() == before
     gated.gate.set()
     await one_is_indexed(ingest)
