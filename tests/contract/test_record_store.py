@@ -19,6 +19,7 @@ from search_service.ports import (
     RowKey,
     Version,
 )
+from search_service.redis_store import RedisRecordStore
 from tests.fakes import MemoryRecordStore
 
 ATTRIBUTES = {"label": "tench", "size": 1.5, "deep": {"list": [1.0, None, True, "|#ü"]}}
@@ -221,11 +222,17 @@ async def test_a_content_written_again_under_its_id_keeps_its_holder(
     assert await holder_ids(records, collection.uid, "1" * 64) == ["a"]
 
 
-async def test_a_cleared_collection_holds_nothing(records: RecordStore, collection: Collection) -> None:
+async def test_a_cleared_collection_leaves_nothing(records: RecordStore, collection: Collection) -> None:
     await put(records, collection.uid, "a", "1" * 64)
+    await put(records, collection.uid, "a", "2" * 64)
+    await put(records, collection.uid, "b", "1" * 64)
+    await records.delete(collection.uid, ["b"])
+    await records.begin(collection.uid, ["c"])
     await records.unregister(collection)
     await records.clear(collection)
-    assert await holder_ids(records, collection.uid, "1" * 64) == [""]
+    assert await holder_ids(records, collection.uid, "1" * 64, "2" * 64) == ["", ""]
+    if isinstance(records, RedisRecordStore):
+        assert await records._redis.keys(f"*{collection.uid}*") == []
 
 
 REQUEST = "6f3b65e8-0bd5-4627-b303-377f476a6e31"
