@@ -12,9 +12,11 @@ from search_service.lite_server import LiteServer
 from search_service.milvus_store import MilvusVectorStore
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
-from search_service.settings import SearchSettings
+from search_service.settings import FAILPOINTS, SearchSettings
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
+from servicekit.failpoints import Failpoints, guarded
 from servicekit.server import App, Service
 
 
@@ -22,15 +24,7 @@ from servicekit.server import App, Service
 async def build(settings: SearchSettings) -> AsyncIterator[App]:
     """Open Milvus and Redis and build the service over them; close all in reverse."""
     async with AsyncExitStack() as stack:
-        vectors = await _vectors(stack, settings)
-        records = await stack.enter_async_context(
-            RedisRecordStore.open(
-                settings.redis_url,
-                password=settings.redis_password.get_secret_value(),
-                timeout_seconds=settings.redis_timeout_seconds,
-                max_connections=settings.redis_connections,
-            )
-        )
+        records, vectors = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings))
         sweeper = Sweeper(
             records,
             vectors,
@@ -50,6 +44,26 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
         )
         yield App([service], checks=[records, vectors])
+
+
+def _with_faults(
+    settings: SearchSettings, records: RedisRecordStore, vectors: MilvusVectorStore
+) -> tuple[RedisRecordStore, MilvusVectorStore]:
+    if not settings.fault_injection:
+        return records, vectors
+    failpoints = Failpoints(settings.failpoints, FAILPOINTS)
+    return guarded(records, "records", RECORD_STEPS, failpoints), guarded(vectors, "vectors", VECTOR_STEPS, failpoints)
+
+
+async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisRecordStore:
+    return await stack.enter_async_context(
+        RedisRecordStore.open(
+            settings.redis_url,
+            password=settings.redis_password.get_secret_value(),
+            timeout_seconds=settings.redis_timeout_seconds,
+            max_connections=settings.redis_connections,
+        )
+    )
 
 
 async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:

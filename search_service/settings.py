@@ -6,7 +6,11 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
+from servicekit.failpoints import Failpoints, names
 from servicekit.settings import ServerSettings
+
+FAILPOINTS = (*names("records", RECORD_STEPS), *names("vectors", VECTOR_STEPS))
 
 
 class SearchSettings(ServerSettings):
@@ -45,6 +49,8 @@ class SearchSettings(ServerSettings):
     search_margin: int = Field(
         16, ge=0, le=1000, description="Rows read beyond those asked for, against rows that newer versions replaced."
     )
+    fault_injection: bool = Field(False, description="Whether `failpoints` may be set: for tests, never for service.")
+    failpoints: str = Field("", description="Faults to inject, such as `records.commit.before=kill`; empty for none.")
 
     @property
     def lite_file(self) -> Path | None:
@@ -55,4 +61,10 @@ class SearchSettings(ServerSettings):
     def _horizon_outlasts_writes(self) -> Self:
         if self.write_horizon_seconds <= 2 * self.write_timeout_seconds:
             raise ValueError("write_horizon_seconds must be over twice write_timeout_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _faults_are_allowed(self) -> Self:
+        if Failpoints(self.failpoints, FAILPOINTS) and not self.fault_injection:
+            raise ValueError("failpoints are refused unless fault_injection is true")
         return self
