@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -77,6 +77,16 @@ def milvus_lite(directory: Path) -> Iterator[str]:
     """Run an embedded Milvus and give its address."""
     with LiteServer.open(directory / "lite.db") as server:
         yield server.uri
+
+
+def lite_processes(file: Path) -> list[int]:
+    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
+                found.append(int(command.parent.name))
+    return found
 
 
 @contextmanager

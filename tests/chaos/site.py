@@ -1,0 +1,126 @@
+"""A place where all can be killed: a private Redis and a search service over Milvus Lite, run as `make up` does."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.local import parts
+from deploy.local.parts import Part, StackSettings
+from deploy.local.ports import Ports
+from deploy.local.process import Process, wait_until
+from tests.servers import lite_processes
+
+PATIENCE_SECONDS = 60.0
+# Short, so that what is left behind is swept while a test waits. A write may take a second, so one that is twice as old
+# is dead.
+HASTE = {
+    "LIKENESS_SEARCH_WRITE_TIMEOUT_SECONDS": "1",
+    "LIKENESS_SEARCH_WRITE_HORIZON_SECONDS": "2.1",
+    "LIKENESS_SEARCH_SWEEP_INTERVAL_SECONDS": "0.2",
+    "LIKENESS_SEARCH_SWEEP_RETENTION_SECONDS": "0.5",
+    "LIKENESS_SEARCH_HEALTH_INTERVAL_SECONDS": "0.1",
+    "LIKENESS_SEARCH_LOG_LEVEL": "WARNING",
+}
+
+
+class Site:
+    """Processes named redis, search and lite, each killed on its own. Data stays; lite is a child of search."""
+
+    def __init__(self, state: Path, run_directory: Path, **settings: str) -> None:
+        self._stack = StackSettings(state, Ports.free(), environment=HASTE | settings)
+        self._run_directory = run_directory
+        self._processes = {name: Process(name, state) for name in ("redis", "search")}
+
+    @property
+    def address(self) -> str:
+        """Where the search service answers."""
+        return self._stack.ports.address("search")
+
+    @property
+    def redis_url(self) -> str:
+        """Address of the Redis."""
+        return f"unix://{self._run_directory / 'redis.sock'}"
+
+    @property
+    def lite_uri(self) -> str:
+        """Address of the Milvus Lite that runs now."""
+        (pid,) = self._lite()
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[2]
+
+    def start(self, name: str, failpoints: str = "") -> None:
+        """Start a process that has ended, with faults for the search service, and return once it is ready."""
+        part, process = self._part(name, {"FAULT_INJECTION": "true", "FAILPOINTS": failpoints}), self._processes[name]
+        process.start(part.arguments, part.environment)
+        wait_until(lambda: process.pid is None or part.ready(), PATIENCE_SECONDS)
+        assert part.ready(), "\n".join([f"{name} does not start", *process.last_lines(20)])
+
+    def kill(self, name: str) -> None:
+        """kill -9."""
+        if name == "lite":
+            for pid in self._lite():
+                os.kill(pid, signal.SIGKILL)
+        else:
+            self._processes[name].kill()
+
+    def await_death(self, name: str) -> None:
+        """Return once a process has died of itself."""
+        assert wait_until(lambda: not self.runs(name), PATIENCE_SECONDS), f"{name} did not die"
+
+    def await_stop(self, name: str) -> None:
+        """Return once a process has stopped itself."""
+        assert wait_until(lambda: self._state(name) == "T", PATIENCE_SECONDS), f"{name} did not stop"
+
+    def go_on(self, name: str) -> None:
+        """Let a process that is stopped go on."""
+        os.kill(self._pid(name), signal.SIGCONT)
+
+    def runs(self, name: str) -> bool:
+        """Return whether a process is alive."""
+        return self._processes[name].pid is not None
+
+    def ready(self) -> None:
+        """Return once the search service says that it is ready."""
+        part = self._part("search", {})
+        assert wait_until(part.ready, PATIENCE_SECONDS), "the search service does not recover"
+
+    def errors(self) -> list[str]:
+        """Return what the search service has logged as an error since its last start."""
+        return [line for line in self._processes["search"].last_lines(10_000) if '"level": "error"' in line]
+
+    def stop(self) -> None:
+        """End everything."""
+        for process in self._processes.values():
+            process.kill()
+
+    def _part(self, name: str, settings: Mapping[str, str]) -> Part:
+        own = {f"LIKENESS_SEARCH_{key}": value for key, value in settings.items()}
+        stack = replace(self._stack, environment={**self._stack.environment, **own})
+        every = [*parts.redis(stack, self._run_directory), *parts.services(stack, self._run_directory)]
+        return next(part for part in every if part.name == name)
+
+    def _lite(self) -> list[int]:
+        return lite_processes(self._stack.state / "milvus" / "likeness.db")
+
+    def _pid(self, name: str) -> int:
+        pid = self._processes[name].pid
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    def _state(self, name: str) -> str:
+        return Path(f"/proc/{self._pid(name)}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@contextmanager
+def site(directory: Path, **settings: str) -> Iterator[Site]:
+    """Run a Redis and a search service until the block ends."""
+    with ExitStack() as stack:
+        run_directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="likeness-run-"))
+        made = Site(directory, Path(run_directory), **settings)
+        stack.callback(made.stop)
+        made.start("redis")
+        made.start("search")
+        yield made

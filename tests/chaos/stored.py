@@ -1,0 +1,41 @@
+"""What the stores themselves hold, read past the service."""
+
+from search_service.milvus_store import MilvusVectorStore
+from search_service.ports import Collection
+from search_service.redis_store import RedisRecordStore
+from tests.chaos.caller import Caller, patiently
+from tests.chaos.site import PATIENCE_SECONDS, Site
+from tests.oracle import AtRest
+
+
+async def rows(milvus_uri: str, redis_url: str, name: str) -> dict[str, int]:
+    """Return how many rows each model has and, beside it, how many of them a record names."""
+    async with (
+        RedisRecordStore.open(redis_url, password="", timeout_seconds=5, max_connections=2) as records,
+        MilvusVectorStore.open(
+            milvus_uri, token="", flavour="server", threads=2, timeout_seconds=30, ensure=lambda: None
+        ) as vectors,
+    ):
+        collection = await records.collection(name)
+        return await _rows(records, vectors, collection)
+
+
+async def _rows(records: RedisRecordStore, vectors: MilvusVectorStore, collection: Collection) -> dict[str, int]:
+    keys = [record.key for record in await records.page(collection.uid, "", 10_000)]
+    found = {}
+    for binding in collection.bindings:
+        named = await vectors.fetch(binding.space, keys, latest=True) if keys else {}
+        found[f"rows of {binding.model}"] = await vectors.count(binding.space)
+        found[f"rows of {binding.model} that a record names"] = len(named)
+    return found
+
+
+async def swept(site: Site, caller: Caller) -> None:
+    """Wait for the sweep, and have the oracle judge all that is stored then, and each image."""
+
+    async def judge() -> None:
+        stored = await rows(site.lite_uri, site.redis_url, caller.collection)
+        caller.oracle.at_rest(AtRest(await caller.listed(), await caller.count(), stored))
+
+    await patiently(PATIENCE_SECONDS, judge)
+    await caller.every_image()
