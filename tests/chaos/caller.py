@@ -118,6 +118,15 @@ class Caller:
             self.oracle.saw_all([(hit.image_id, version_of(hit.attributes)) for hit in hits], since)
         return [hit.image_id for hit in answer.hits]
 
+    async def recovered(self, within_seconds: float) -> float:
+        """Ask until look-ups and searches are answered again; return how many seconds that took."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while not await self.glance("any", 1):
+            assert loop.time() - started < within_seconds, "the service does not recover"
+            await asyncio.sleep(0.02)
+        return loop.time() - started
+
     async def count(self) -> int:
         """Return how many images the collection says that it has."""
         request = image_search_pb2.GetCollectionRequest(name=self.collection)
@@ -141,12 +150,15 @@ class Caller:
             if version is not None:
                 self.oracle.first(image_id, version, await self.search(version))
 
-    async def excused(self, question: Callable[[], Any]) -> None:
-        """Ask something while things may be away; only an answer is judged."""
+    async def glance(self, image_id: str, version: int) -> bool:
+        """Look an image up and search, while things may be away; judge what is answered, and say if both were."""
         try:
-            await question()
+            await self.look(image_id)
+            await self.search(version)
         except grpc.aio.AioRpcError as error:
             self._excuse(error)
+            return False
+        return True
 
     async def _changed(self, method: Any, request: Any, operations: Sequence[Operation]) -> Any:
         try:

@@ -14,7 +14,7 @@ from deploy.local.ports import Ports
 from deploy.local.process import Process, wait_until
 from tests.servers import lite_processes
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 20.0
 # Short, so that what is left behind is swept while a test waits. A write may take a second, so one that is twice as old
 # is dead.
 HASTE = {
@@ -53,10 +53,19 @@ class Site:
 
     def start(self, name: str, failpoints: str = "") -> None:
         """Start a process that has ended, with faults for the search service, and return once it is ready."""
-        part, process = self._part(name, {"FAULT_INJECTION": "true", "FAILPOINTS": failpoints}), self._processes[name]
-        process.start(part.arguments, part.environment)
+        self.launch(name, failpoints)
+        self.ready(name)
+
+    def launch(self, name: str, failpoints: str = "") -> None:
+        """Start a process that has ended."""
+        part = self._part(name, {"FAULT_INJECTION": "true", "FAILPOINTS": failpoints})
+        self._processes[name].start(part.arguments, part.environment)
+
+    def ready(self, name: str) -> None:
+        """Return once a process says that it is ready."""
+        part, process = self._part(name, {}), self._processes[name]
         wait_until(lambda: process.pid is None or part.ready(), PATIENCE_SECONDS)
-        assert part.ready(), "\n".join([f"{name} does not start", *process.last_lines(20)])
+        assert part.ready(), "\n".join([f"{name} does not get ready", *process.last_lines(20)])
 
     def kill(self, name: str) -> None:
         """kill -9."""
@@ -81,11 +90,6 @@ class Site:
     def runs(self, name: str) -> bool:
         """Return whether a process is alive."""
         return self._processes[name].pid is not None
-
-    def ready(self) -> None:
-        """Return once the search service says that it is ready."""
-        part = self._part("search", {})
-        assert wait_until(part.ready, PATIENCE_SECONDS), "the search service does not recover"
 
     def errors(self) -> list[str]:
         """Return what the search service has logged as an error since its last start."""
