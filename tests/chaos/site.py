@@ -30,8 +30,10 @@ HASTE = {
 class Site:
     """Processes named redis, search and lite, each killed on its own. Data stays; lite is a child of search."""
 
-    def __init__(self, state: Path, run_directory: Path, **settings: str) -> None:
-        self._stack = StackSettings(state, Ports.free(), environment=HASTE | settings)
+    def __init__(
+        self, state: Path, run_directory: Path, *, milvus_uri: str | None = None, redis_url: str | None = None
+    ) -> None:
+        self._stack = StackSettings(state, Ports.free(), (), milvus_uri, redis_url, HASTE)
         self._run_directory = run_directory
         self._processes = {name: Process(name, state) for name in ("redis", "search")}
 
@@ -43,11 +45,13 @@ class Site:
     @property
     def redis_url(self) -> str:
         """Address of the Redis."""
-        return f"unix://{self._run_directory / 'redis.sock'}"
+        return self._stack.redis_url or f"unix://{self._run_directory / 'redis.sock'}"
 
     @property
-    def lite_uri(self) -> str:
-        """Address of the Milvus Lite that runs now."""
+    def milvus_uri(self) -> str:
+        """Address of the Milvus: of the Lite that runs now, or of the server."""
+        if self._stack.milvus_uri:
+            return self._stack.milvus_uri
         (pid,) = self._lite()
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[2]
 
@@ -119,11 +123,11 @@ class Site:
 
 
 @contextmanager
-def site(directory: Path, **settings: str) -> Iterator[Site]:
+def site(directory: Path) -> Iterator[Site]:
     """Run a Redis and a search service until the block ends."""
     with ExitStack() as stack:
         run_directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="likeness-run-"))
-        made = Site(directory, Path(run_directory), **settings)
+        made = Site(directory, Path(run_directory))
         stack.callback(made.stop)
         made.start("redis")
         made.start("search")

@@ -1,5 +1,9 @@
 """What the stores themselves hold, read past the service."""
 
+import json
+
+from redis.asyncio import Redis
+
 from search_service.milvus_store import MilvusVectorStore
 from search_service.ports import Collection
 from search_service.redis_store import RedisRecordStore
@@ -30,11 +34,18 @@ async def _rows(records: RedisRecordStore, vectors: MilvusVectorStore, collectio
     return found
 
 
+async def none_under_way(redis_url: str, name: str) -> None:
+    """Raise AssertionError while a write of the collection is noted that has neither been committed nor given up."""
+    async with Redis.from_url(redis_url, decode_responses=True) as records:
+        uid = json.loads(str(await records.hget("{likeness}:collections", name)))["uid"]
+        assert await records.zcard(f"likeness:{{{uid}}}:intents") == 0
+
+
 async def swept(site: Site, caller: Caller) -> None:
     """Wait for the sweep, and have the oracle judge all that is stored then, and each image."""
 
     async def judge() -> None:
-        stored = await rows(site.lite_uri, site.redis_url, caller.collection)
+        stored = await rows(site.milvus_uri, site.redis_url, caller.collection)
         caller.oracle.at_rest(AtRest(await caller.listed(), await caller.count(), stored))
 
     await patiently(PATIENCE_SECONDS, judge)

@@ -110,7 +110,7 @@ async def test_afterwards_the_stores_hold_the_collections_that_are_there_and_no_
         with redis.Redis.from_url(place.redis_url, decode_responses=True) as records:
             uids = {text.split('"uid":"')[1][:16] for text in records.hvals("{likeness}:collections")}
             assert {key.split("{")[1].split("}")[0] for key in records.keys("likeness:*")} == uids
-        with closing(MilvusClient(place.lite_uri)) as vectors:
+        with closing(MilvusClient(place.milvus_uri)) as vectors:
             assert {name.split("_")[1] for name in vectors.list_collections()} == uids
 
     await patiently(PATIENCE_SECONDS, judge)
