@@ -189,14 +189,15 @@ class Oracle:
         for image_id in self.image_ids | versions.keys():
             self.saw(image_id, versions.get(image_id), since)
 
-    def first(self, image_id: str, version: int, found: Sequence[str]) -> None:
-        """Judge a search with an image's own vector, at rest: the image comes first.
+    def first(self, image_id: str, version: int, found: Sequence[Hit]) -> None:
+        """Judge a search with an image's own vector, at rest: no other image comes before it, save its equals.
 
         Raises:
-            Violation: another one does, or none.
+            Violation: one does, or it is not there.
         """
-        if not found or found[0] != image_id:
-            raise Violation(f"{image_id}: not first for the vector of its own version {version}, but {found[:1]}")
+        equals = [hit.image_id for hit in found if hit.distance <= found[0].distance + _TOLERANCE]
+        if image_id not in equals:
+            raise Violation(f"{image_id}: not first for the vector of its own version {version}, but {equals}")
 
     def at_rest(self, stored: AtRest) -> None:
         """Judge what is stored: the listing, the count of records and the rows of each model are of one number.

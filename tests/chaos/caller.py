@@ -1,7 +1,7 @@
 """Calls a search service, and has an oracle judge every answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -100,8 +100,8 @@ class Caller:
         self.oracle.saw(image_id, version, since)
         return version
 
-    async def search(self, version: int) -> list[str]:
-        """Search for everything with one version's vectors; return the ids of the fused list."""
+    async def search(self, version: int) -> list[Hit]:
+        """Search for everything with one version's vectors; return the fused list."""
         since = self.oracle.now()
         request = search_pb2.SearchRequest(
             collection=self.collection,
@@ -110,13 +110,14 @@ class Caller:
             include_attributes=True,
             require_all_models=True,
         )
-        answer = await self._stub.Search(request, timeout=CALL_SECONDS)
+        return self._judge(await self._stub.Search(request, timeout=CALL_SECONDS), version, since)
+
+    def _judge(self, answer: Any, version: int, since: int) -> list[Hit]:
         for found in answer.per_model:
-            hits = [Hit(hit.image_id, version_of(hit.attributes), hit.distance) for hit in found.hits]
-            self.oracle.searched(found.model, version, hits)
+            self.oracle.searched(found.model, version, _hits(found.hits))
         for hits in (answer.hits, *(found.hits for found in answer.per_model)):
             self.oracle.saw_all([(hit.image_id, version_of(hit.attributes)) for hit in hits], since)
-        return [hit.image_id for hit in answer.hits]
+        return _hits(answer.hits)
 
     async def recovered(self, within_seconds: float) -> float:
         """Ask until look-ups and searches are answered again; return how many seconds that took."""
@@ -194,6 +195,10 @@ async def patiently(seconds: float, holds: Callable[[], Any]) -> None:
 def version_of(attributes: Struct) -> int:
     """Return which version a record is of."""
     return int(attributes.fields["version"].number_value)
+
+
+def _hits(hits: Iterable[types_pb2.Hit]) -> list[Hit]:
+    return [Hit(hit.image_id, version_of(hit.attributes), hit.distance) for hit in hits]
 
 
 def _image(image_id: str, version: int) -> search_pb2.ImageVectors:

@@ -3,7 +3,7 @@
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -68,8 +68,17 @@ class Site:
     def ready(self, name: str) -> None:
         """Return once a process says that it is ready."""
         part, process = self._part(name, {}), self._processes[name]
-        wait_until(lambda: process.pid is None or part.ready(), PATIENCE_SECONDS)
-        assert part.ready(), "\n".join([f"{name} does not get ready", *process.last_lines(20)])
+        ready = wait_until(lambda: process.pid is None or part.ready(), PATIENCE_SECONDS)
+        assert ready, "\n".join([f"{name} does not get ready", *process.last_lines(20)])
+        assert process.pid, "\n".join([f"{name} has ended", *process.last_lines(20)])
+
+    def revive(self, names: Sequence[str]) -> None:
+        """Start processes that have ended, in this order, and return once all are ready."""
+        for name in names:
+            if name != "lite":
+                self.launch(name)
+        for name in self._processes:
+            self.ready(name)
 
     def kill(self, name: str) -> None:
         """kill -9."""

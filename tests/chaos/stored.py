@@ -1,6 +1,7 @@
 """What the stores themselves hold, read past the service."""
 
 import json
+from typing import Protocol
 
 from redis.asyncio import Redis
 
@@ -8,7 +9,7 @@ from search_service.milvus_store import MilvusVectorStore
 from search_service.ports import Collection
 from search_service.redis_store import RedisRecordStore
 from tests.chaos.caller import Caller, patiently
-from tests.chaos.site import PATIENCE_SECONDS, Site
+from tests.chaos.site import PATIENCE_SECONDS
 from tests.oracle import AtRest
 
 
@@ -41,7 +42,19 @@ async def none_under_way(redis_url: str, name: str) -> None:
         assert await records.zcard(f"likeness:{{{uid}}}:intents") == 0
 
 
-async def swept(site: Site, caller: Caller) -> None:
+class Stores(Protocol):
+    """Where the stores are."""
+
+    @property
+    def milvus_uri(self) -> str:
+        """Address of the Milvus."""
+
+    @property
+    def redis_url(self) -> str:
+        """Address of the Redis."""
+
+
+async def swept(site: Stores, caller: Caller) -> None:
     """Wait for the sweep, and have the oracle judge all that is stored then, and each image."""
 
     async def judge() -> None:

@@ -50,7 +50,7 @@ async def is_there(caller: Caller) -> bool:
 async def is_usable(caller: Caller) -> None:
     """It takes an image and finds it, and holds nothing else."""
     assert await caller.write({"image": 1}) == [Outcome.DONE]
-    assert await caller.search(1) == ["image"]
+    assert [hit.image_id for hit in await caller.search(1)] == ["image"]
     assert await caller.count() == 1
 
 

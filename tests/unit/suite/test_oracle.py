@@ -130,8 +130,10 @@ def test_a_search_is_in_order_and_its_rows_are_its_records_versions(
 
 
 def test_an_image_comes_first_for_its_own_vector(oracle: Oracle) -> None:
-    oracle.first("x", 1, ["x", "y"])
-    for found in (["y", "x"], []):
+    own, other = Hit("x", 1, 0.0), Hit("y", 3, 0.2)
+    oracle.first("x", 1, [own, other])
+    oracle.first("x", 1, [Hit("equal", 1, 0.0), own])
+    for found in ([other, Hit("x", 1, 0.4)], []):
         with pytest.raises(Violation, match="not first"):
             oracle.first("x", 1, found)
 
