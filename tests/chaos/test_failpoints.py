@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import count
 
 import pytest
@@ -43,6 +44,10 @@ def everywhere(action: str) -> str:
 
 async def write(caller: Caller, *image_ids: str) -> list[Outcome]:
     return await caller.write({image_id: next(versions) for image_id in image_ids})
+
+
+async def delete(caller: Caller, *image_ids: str) -> list[Outcome]:
+    return await caller.delete(image_ids)
 
 
 async def until_done(change: Callable[[], Awaitable[list[Outcome]]]) -> None:
@@ -110,9 +115,9 @@ async def test_afterwards_nothing_is_left_over(place: Site, caller: Caller) -> N
 async def test_an_answer_of_a_store_that_is_lost_costs_no_image(place: Site, caller: Caller) -> None:
     """At each step either store fails before it does its work, or after."""
     await restart(place, everywhere("error"))
-    await until_done(lambda: write(caller, "unanswered"))
-    await until_done(lambda: caller.delete(["unanswered"]))
-    await until_done(lambda: write(caller, "unanswered"))
+    for change in (write, delete, write):
+        await until_done(partial(change, caller, "unanswered"))
+        await caller.look("unanswered")
     await swept(place, caller)
 
 
