@@ -33,7 +33,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             horizon_seconds=settings.write_horizon_seconds,
         )
         servicer = SearchServicer(
-            Catalogue(records, vectors),
+            Catalogue(records, vectors, horizon_seconds=settings.write_horizon_seconds),
             Writer(records, vectors, write_timeout_seconds=settings.write_timeout_seconds),
             Images(records),
             Index(records, vectors, fusion_depth=settings.fusion_depth, margin=settings.search_margin),

@@ -80,11 +80,14 @@ class RedisRecordStore:
         with _translated():
             await self._redis.setnx(_key(collection.uid, "generation"), 0)
 
-    async def register(self, collection: Collection) -> None:
+    async def register(self, collection: Collection, within_seconds: float) -> None:
         """See RecordStore."""
-        if not await self._run("register", _registry(), _registration(collection)):
-            name = collection.name
+        name, within_ms = collection.name, round(within_seconds * 1000)
+        registered = int(await self._run("register", _registry(), [*_registration(collection), within_ms]))
+        if registered == 0:
             raise CollectionExists(f"there is a collection {name!r} already", resource=Resource("collection", name))
+        if registered < 0:
+            raise BackendUnavailable(f"the collection {name!r} could not be made in {within_seconds:g} s")
 
     async def collection(self, name: str) -> Collection:
         """See RecordStore."""

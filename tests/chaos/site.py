@@ -55,14 +55,14 @@ class Site:
         (pid,) = self._lite()
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[2]
 
-    def start(self, name: str, failpoints: str = "") -> None:
+    def start(self, name: str, failpoints: str = "", **settings: str) -> None:
         """Start a process that has ended, with faults for the search service, and return once it is ready."""
-        self.launch(name, failpoints)
+        self.launch(name, failpoints, **settings)
         self.ready(name)
 
-    def launch(self, name: str, failpoints: str = "") -> None:
+    def launch(self, name: str, failpoints: str = "", **settings: str) -> None:
         """Start a process that has ended."""
-        part = self._part(name, {"FAULT_INJECTION": "true", "FAILPOINTS": failpoints})
+        part = self._part(name, {"FAULT_INJECTION": "true", "FAILPOINTS": failpoints, **settings})
         self._processes[name].start(part.arguments, part.environment)
 
     def ready(self, name: str) -> None:

@@ -31,7 +31,6 @@ def places(redis_url: str, milvus_server_uri: str, tmp_path_factory: pytest.Temp
         ]
         for place in made:
             stack.callback(place.stop)
-            place.start("search")
         yield made
 
 
@@ -41,7 +40,11 @@ async def callers(places: list[Site]) -> AsyncIterator[list[Caller]]:
     oracle = Oracle(distance)
     async with connected(places[0].address) as first, connected(places[1].address) as second:
         made = [Caller(stub, oracle, "two-services") for stub in (first, second)]
+        # A Milvus server takes seconds to make a collection: longer than what is half done may be here.
+        places[0].start("search", WRITE_HORIZON_SECONDS="60")
         await made[0].create()
+        for place in places:
+            await restart(place)
         yield made
         await made[0].drop()
 

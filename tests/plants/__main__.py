@@ -1,7 +1,7 @@
 """Tests the tests: plants each bug of this folder into a copy of the tree and demands that the suite notices.
 
-`python -m tests.plants [number ...]` takes each patch named, or every one. Each names the tests that must fail with it, on
-lines `test: path::name`; without it, all of them must pass.
+`python -m tests.plants [number ...]` takes each patch named, or every one. Each names the tests that must fail with it,
+on lines `test: path::name`; without it, all of them must pass.
 """
 
 import os

@@ -38,7 +38,7 @@ class Core:
 
     def __post_init__(self) -> None:
         self.sweeper = Sweeper(self.records, self.vectors, interval_seconds=1, retention_seconds=5, horizon_seconds=100)
-        self.catalogue = Catalogue(self.records, self.vectors)
+        self.catalogue = Catalogue(self.records, self.vectors, horizon_seconds=100)
         self.writer = Writer(self.records, self.vectors, write_timeout_seconds=5)
         self.images = Images(self.records)
         self.index = Index(self.records, self.vectors, fusion_depth=10, margin=2)
