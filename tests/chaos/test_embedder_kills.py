@@ -20,8 +20,8 @@ from tests.e2e.conftest import running_stack
 from tests.oracle import Oracle
 from tests.servers import lite_processes
 
-# Pictures cost time; three rounds here to ten without them.
-ROUNDS = max(3, int(os.environ.get("ROUNDS", "10")) * 3 // 10)
+# Pictures cost time; three rounds here to eight without them.
+ROUNDS = max(3, int(os.environ.get("ROUNDS", "8")) * 3 // 8)
 IMAGE_IDS = [f"image-{number}" for number in range(16)]
 OPTIONS = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.max_reconnect_backoff_ms", 100)]
 

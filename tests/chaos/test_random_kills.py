@@ -9,7 +9,7 @@ from tests.chaos.rounds import Rounds
 from tests.chaos.site import Site
 from tests.chaos.stored import swept
 
-ROUNDS = int(os.environ.get("ROUNDS", "10"))
+ROUNDS = int(os.environ.get("ROUNDS", "8"))
 IMAGE_IDS = [f"image-{number}" for number in range(40)]
 
 

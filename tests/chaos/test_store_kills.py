@@ -37,8 +37,10 @@ async def test_what_was_acknowledged_outlives_the_store_it_was_written_to(
     assert await caller.look(f"{store}-1") is not None
 
 
-@pytest.mark.parametrize("point", ["records.begin.before", "vectors.insert.before", "records.commit.before"])
-@pytest.mark.parametrize("store", ["redis", "lite"])
+@pytest.mark.parametrize(
+    ("store", "point"),
+    [("redis", "records.begin.before"), ("lite", "vectors.insert.before"), ("redis", "records.commit.before")],
+)
 async def test_a_store_that_dies_under_a_write_leaves_the_old_version_or_the_new_one(
     place: Site, caller: Caller, store: str, point: str
 ) -> None:

@@ -87,17 +87,20 @@ async def test_a_write_that_is_late_for_a_deletion_does_not_land(
     await swept(places[0], callers[1])
 
 
-async def test_a_writer_that_stops_for_too_long_is_told_no(places: list[Site], callers: list[Caller]) -> None:
-    """The other service sweeps its rows away; its commit must not land then."""
-    slow = places[0]
-    await restart(slow, armed("records.commit.before", "stop"))
-    writing = asyncio.create_task(callers[0].write({"stopped": next(versions)}))
+@pytest.mark.parametrize("point", ["vectors.insert.before", "records.commit.before"])
+async def test_a_writer_that_stops_for_too_long_is_told_no(
+    places: list[Site], callers: list[Caller], point: str
+) -> None:
+    """The other service sweeps its rows away; neither rows nor a commit may land then."""
+    slow, image_id = places[0], f"stopped-{point}"
+    await restart(slow, armed(point, "stop"))
+    writing = asyncio.create_task(callers[0].write({image_id: next(versions)}))
     await asyncio.to_thread(slow.await_stop, "search")
     await patiently(PATIENCE_SECONDS, lambda: none_under_way(slow.redis_url, callers[0].collection))
     slow.go_on("search")
     assert Outcome.DONE not in await writing
     callers[0].oracle.settle()
-    assert await callers[1].look("stopped") is None
+    assert await callers[1].look(image_id) is None
     await swept(places[0], callers[1])
 
 
