@@ -1,7 +1,7 @@
 """Calls a search service, and has an oracle judge every answer."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ COLLECTION = "chaos"
 DIMENSIONS = {"a": 16, "b": 8}
 ALL = 1000
 CALL_SECONDS = 5.0
+_PATIENCE_SECONDS = 20.0
 # What a caller may be told while something is away. Anything else is a fault of the service.
 EXCUSES = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 _OUTCOMES = {code_pb2.OK: Outcome.DONE, code_pb2.ABORTED: Outcome.REFUSED}
@@ -190,6 +191,15 @@ async def patiently(seconds: float, holds: Callable[[], Any]) -> None:
             if loop.time() > give_up:
                 raise
         await asyncio.sleep(0.05)
+
+
+async def until_done(change: Callable[[], Awaitable[list[Outcome]]]) -> None:
+    """Repeat a change, as a caller would that got no answer."""
+
+    async def once() -> None:
+        assert set(await change()) == {Outcome.DONE}
+
+    await patiently(_PATIENCE_SECONDS, once)
 
 
 def version_of(attributes: Struct) -> int:

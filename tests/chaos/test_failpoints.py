@@ -1,15 +1,14 @@
 """The write path, cell by cell: the service dies at each durable step, and what it acknowledged is there afterwards."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
 
 import pytest
 
-from tests.chaos.caller import Caller, patiently
+from tests.chaos.caller import Caller, until_done
 from tests.chaos.restarts import armed, restart
-from tests.chaos.site import PATIENCE_SECONDS, Site
+from tests.chaos.site import Site
 from tests.chaos.stored import swept
 from tests.oracle import Outcome
 
@@ -48,15 +47,6 @@ async def write(caller: Caller, *image_ids: str) -> list[Outcome]:
 
 async def delete(caller: Caller, *image_ids: str) -> list[Outcome]:
     return await caller.delete(image_ids)
-
-
-async def until_done(change: Callable[[], Awaitable[list[Outcome]]]) -> None:
-    """Repeat a change, as a caller would that got no answer."""
-
-    async def once() -> None:
-        assert set(await change()) == {Outcome.DONE}
-
-    await patiently(PATIENCE_SECONDS, once)
 
 
 async def recovered(place: Site, caller: Caller) -> None:
