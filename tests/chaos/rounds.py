@@ -18,6 +18,9 @@ WRITERS, SEARCHERS = 8, 2
 RECOVERY_SECONDS = 20.0
 # Rounds between two comparisons of all counts, which wait for a sweep.
 _COMPARED_EVERY = 6
+# The share of rounds in which a process is stopped first, for longer than a write may take.
+_PAUSES = 0.3
+_LONGEST_PAUSE_SECONDS = 3.0
 
 
 class Place(Protocol):
@@ -25,6 +28,12 @@ class Place(Protocol):
 
     def kill(self, name: str) -> None:
         """kill -9."""
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP."""
+
+    def go_on(self, name: str) -> None:
+        """SIGCONT."""
 
     def revive(self, names: Sequence[str]) -> None:
         """Start what was killed, and return once it is ready."""
@@ -34,23 +43,34 @@ class Place(Protocol):
 
 
 class Executioner:
-    """Kills some of the processes, in some order, after some time."""
+    """Kills some of the processes, in some order, after some time; now and then one is stopped for a while instead."""
 
     def __init__(self, place: Place, victims: Sequence[str], seed: int) -> None:
         self._place = place
         self._victims = victims
         self._draw = random.Random(seed)
         self.killed: Counter[str] = Counter()
+        self.paused: Counter[str] = Counter()
 
     async def strike(self) -> None:
         """Kill, and return once all is up again."""
         await asyncio.sleep(self._draw.uniform(0.1, 0.5))
+        if self._draw.random() < _PAUSES:
+            await self._pause(self._draw.choice(self._victims))
         victims = self._draw.sample(self._victims, self._draw.randint(1, len(self._victims)))
         for victim in victims:
             await asyncio.to_thread(self._place.kill, victim)
             self.killed[victim] += 1
             await asyncio.sleep(self._draw.choice([0, 0, self._draw.uniform(0, 0.2)]))
         await asyncio.to_thread(self._place.revive, self._draw.sample(victims, len(victims)))
+        await asyncio.sleep(self._draw.uniform(0, 0.2))
+
+    async def _pause(self, victim: str) -> None:
+        """What it was sent meanwhile, it does afterwards, though nobody waits for it any more."""
+        self._place.pause(victim)
+        self.paused[victim] += 1
+        await asyncio.sleep(self._draw.uniform(0.1, _LONGEST_PAUSE_SECONDS))
+        self._place.go_on(victim)
         await asyncio.sleep(self._draw.uniform(0, 0.2))
 
 
@@ -93,6 +113,7 @@ class Rounds:
 
     def _told(self) -> str:
         killed, told = self._executioner.killed, self.caller.oracle.outcomes
-        kills = f"{killed.total()} kills {dict(killed)}, slowest recovery {self._slowest_seconds:.1f} s"
+        paused = self._executioner.paused.total()
+        kills = f"{killed.total()} kills {dict(killed)}, {paused} stops, slowest recovery {self._slowest_seconds:.1f} s"
         changes = ", ".join(f"{told[outcome]} {outcome.value}" for outcome in Outcome)
         return f"{kills}; changes of images: {changes}"

@@ -83,10 +83,17 @@ class Site:
     def kill(self, name: str) -> None:
         """kill -9."""
         if name == "lite":
-            for pid in self._lite():
-                os.kill(pid, signal.SIGKILL)
+            self._signal(name, signal.SIGKILL)
         else:
             self._processes[name].kill()
+
+    def pause(self, name: str) -> None:
+        """Stop a process where it stands."""
+        self._signal(name, signal.SIGSTOP)
+
+    def go_on(self, name: str) -> None:
+        """Let a process that is stopped go on."""
+        self._signal(name, signal.SIGCONT)
 
     def await_death(self, name: str) -> None:
         """Return once a process has died of itself."""
@@ -95,10 +102,6 @@ class Site:
     def await_stop(self, name: str) -> None:
         """Return once a process has stopped itself."""
         assert wait_until(lambda: self._state(name) == "T", PATIENCE_SECONDS), f"{name} did not stop"
-
-    def go_on(self, name: str) -> None:
-        """Let a process that is stopped go on."""
-        os.kill(self._pid(name), signal.SIGCONT)
 
     def runs(self, name: str) -> bool:
         """Return whether a process is alive."""
@@ -118,6 +121,10 @@ class Site:
         stack = replace(self._stack, environment={**self._stack.environment, **own})
         every = [*parts.redis(stack, self._run_directory), *parts.services(stack, self._run_directory)]
         return next(part for part in every if part.name == name)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        for pid in self._lite() if name == "lite" else [self._pid(name)]:
+            os.kill(pid, number)
 
     def _lite(self) -> list[int]:
         return lite_processes(self._stack.state / "milvus" / "likeness.db")

@@ -45,10 +45,15 @@ class WholeStack:
 
     def kill(self, name: str) -> None:
         if name == "lite":
-            for pid in self._lite():
-                os.kill(pid, signal.SIGKILL)
+            self._signal(name, signal.SIGKILL)
         else:
             self._stack.kill(name)
+
+    def pause(self, name: str) -> None:
+        self._signal(name, signal.SIGSTOP)
+
+    def go_on(self, name: str) -> None:
+        self._signal(name, signal.SIGCONT)
 
     def revive(self, names: Sequence[str]) -> None:
         for name in START_ORDER:
@@ -58,6 +63,11 @@ class WholeStack:
     def errors(self) -> list[str]:
         logs = [status.log for status in self._stack.status() if status.name != "redis"]
         return [line for log in logs for line in log.read_text().splitlines() if '"level": "error"' in line]
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        pids = {status.name: status.pid for status in self._stack.status()}
+        for pid in self._lite() if name == "lite" else filter(None, [pids[name]]):
+            os.kill(pid, number)
 
     def _lite(self) -> list[int]:
         return lite_processes(self._stack.settings.state / "milvus" / "likeness.db")
