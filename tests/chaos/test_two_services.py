@@ -46,7 +46,7 @@ async def callers(places: list[Site]) -> AsyncIterator[list[Caller]]:
         for place in places:
             await restart(place)
         yield made
-        await made[0].drop()
+        await made[1].drop()
 
 
 async def race(callers: list[Caller], seed: int) -> None:
