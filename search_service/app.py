@@ -23,10 +23,12 @@ from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.servicer_maintenance import MaintenanceServicer
-from search_service.settings import SearchSettings
+from search_service.settings import FAILPOINTS, SearchSettings
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
 from search_service.survey import Survey
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
+from servicekit.failpoints import Failpoints, guarded
 from servicekit.server import App, Service
 
 # A sweep ends in less, as a rule: a command that meets one need not fail.
@@ -40,8 +42,7 @@ Stores = tuple[RedisRecordStore, MilvusVectorStore]
 async def build(settings: SearchSettings) -> AsyncIterator[App]:
     """Open Milvus and Redis and build the service over them; close all in reverse."""
     async with AsyncExitStack() as stack:
-        vectors = await _vectors(stack, settings)
-        records = await _records(stack, settings)
+        records, vectors = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings))
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
         lease = Lease(
             records,
@@ -70,7 +71,7 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) ->
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
-        Catalogue(*stores),
+        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
@@ -110,6 +111,15 @@ async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisReco
             require_durable=settings.redis_require_durable,
         )
     )
+
+
+def _with_faults(
+    settings: SearchSettings, records: RedisRecordStore, vectors: MilvusVectorStore
+) -> tuple[RedisRecordStore, MilvusVectorStore]:
+    if not settings.fault_injection:
+        return records, vectors
+    failpoints = Failpoints(settings.failpoints, FAILPOINTS)
+    return guarded(records, "records", RECORD_STEPS, failpoints), guarded(vectors, "vectors", VECTOR_STEPS, failpoints)
 
 
 async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:

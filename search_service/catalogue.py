@@ -49,9 +49,10 @@ class Page:
 class Catalogue:
     """Knows every collection. One is prepared first and registered last, so that a crash leaves one to clear away."""
 
-    def __init__(self, records: RecordStore, vectors: VectorStore) -> None:
+    def __init__(self, records: RecordStore, vectors: VectorStore, *, horizon_seconds: float) -> None:
         self._records = records
         self._vectors = vectors
+        self._horizon = horizon_seconds
 
     async def create(self, wanted: Collection) -> Described:
         """Make a collection.
@@ -59,6 +60,7 @@ class Catalogue:
         Raises:
             CollectionExists: the name is taken.
             InvalidField: it breaks a rule, or the store does not offer its kind of index.
+            BackendUnavailable: making it took as long as after which a half-made one is cleared away.
         """
         limits.require_collection(wanted)
         uid = secrets.token_hex(_UID_BYTES)
@@ -68,7 +70,7 @@ class Catalogue:
         spaces = [(binding.space, binding.dimension) for binding in bindings]
         text = encoding.collection_text(collection)
         await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index, text) for space in spaces))
-        await self._records.register(collection)
+        await self._records.register(collection, self._horizon)
         return Described(collection)
 
     async def get(self, name: str) -> Described:

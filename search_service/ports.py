@@ -260,11 +260,12 @@ class RecordStore(Protocol):
     async def prepare(self, collection: Collection) -> None:
         """List a collection as one to be cleared away, until `register` says otherwise."""
 
-    async def register(self, collection: Collection) -> None:
-        """Make a prepared collection visible.
+    async def register(self, collection: Collection, within_seconds: float) -> None:
+        """Make a collection visible that was prepared less than this ago: an older one may be being cleared away.
 
         Raises:
             CollectionExists: the name is taken.
+            BackendUnavailable: it was prepared longer ago.
         """
 
     async def collection(self, name: str) -> Collection:

@@ -29,7 +29,7 @@ from search_service.redis_keys import keys as _keys
 from search_service.redis_models import RedisModels
 from search_service.redis_repair import COMMIT_KEYS, RedisRepair, restoring
 from servicekit import deadline
-from servicekit.errors import Resource
+from servicekit.errors import BackendUnavailable, Resource
 
 _PER_COLLECTION = ("generation", *COMMIT_KEYS, "tombstone_times")
 _EXCEPTIONS = Exceptions((RedisError, RedisClusterException), ResponseError, NoScriptError, MovedError)
@@ -84,11 +84,14 @@ class RedisRecordStore(RedisRepair, RedisModels):
         generation = _key(collection.uid, "generation")
         await self._calls.write(generation, "SETNX", generation, 0)
 
-    async def register(self, collection: Collection) -> None:
+    async def register(self, collection: Collection, within_seconds: float) -> None:
         """See RecordStore."""
-        if not await self._run("register", _registry(), _registration(collection)):
-            name = collection.name
+        name, within_ms = collection.name, round(within_seconds * 1000)
+        registered = int(await self._run("register", _registry(), [*_registration(collection), within_ms]))
+        if registered == 0:
             raise CollectionExists(f"there is a collection {name!r} already", resource=Resource("collection", name))
+        if registered < 0:
+            raise BackendUnavailable(f"the collection {name!r} could not be made in {within_seconds:g} s")
 
     async def collection(self, name: str) -> Collection:
         """See RecordStore."""

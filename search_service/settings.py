@@ -8,7 +8,11 @@ from pydantic_settings import SettingsConfigDict
 
 from search_service import redis_address
 from search_service.redis_address import RedisAccess
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
+from servicekit.failpoints import Failpoints, names
 from servicekit.settings import ServerSettings
+
+FAILPOINTS = (*names("records", RECORD_STEPS), *names("vectors", VECTOR_STEPS))
 
 
 class SearchSettings(ServerSettings):
@@ -104,6 +108,9 @@ class SearchSettings(ServerSettings):
             self.redis_tls_check_name,
         )
 
+    fault_injection: bool = Field(False, description="Whether `failpoints` may be set: for tests, never for service.")
+    failpoints: str = Field("", description="Faults to inject, such as `records.commit.before=kill`; empty for none.")
+
     @property
     def lite_file(self) -> Path | None:
         """The file of an embedded Milvus Lite, or None where `milvus_uri` is a server's address."""
@@ -133,4 +140,10 @@ class SearchSettings(ServerSettings):
     def _horizon_outlasts_writes(self) -> Self:
         if self.write_horizon_seconds <= 2 * self.write_timeout_seconds:
             raise ValueError("write_horizon_seconds must be over twice write_timeout_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _faults_are_allowed(self) -> Self:
+        if Failpoints(self.failpoints, FAILPOINTS) and not self.fault_injection:
+            raise ValueError("failpoints are refused unless fault_injection is true")
         return self

@@ -136,7 +136,7 @@ class Writer:
     async def _write(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Intents, then rows, then the transaction that commits; whatever fails before that leaves only garbage."""
         with deadline.stage("search"):
-            async with asyncio.timeout(self._write_timeout):
+            async with deadline.limit(self._write_timeout):
                 ids = [image.version.image_id for image in images]
                 generations = await self._records.begin(collection.uid, ids)
                 spaces = tuple(binding.tag for binding in collection.bindings)

@@ -117,7 +117,10 @@ class MemoryRecordStore:
         self._dropped[collection.uid] = (self.now_ms, collection)
         self._shelves[collection.uid] = _Shelf()
 
-    async def register(self, collection: Collection) -> None:
+    async def register(self, collection: Collection, within_seconds: float) -> None:
+        prepared_ms, _ = self._dropped.get(collection.uid, (0, collection))
+        if self.now_ms - prepared_ms >= within_seconds * 1000:
+            raise BackendUnavailable("the collection could not be made in time")
         if collection.name in self._visible:
             raise CollectionExists(f"there is a collection {collection.name!r} already")
         self._visible[collection.name] = collection

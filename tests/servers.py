@@ -90,6 +90,16 @@ def milvus_lite(directory: Path) -> Iterator[str]:
         yield server.uri
 
 
+def lite_processes(file: Path) -> list[int]:
+    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
+                found.append(int(command.parent.name))
+    return found
+
+
 @contextmanager
 def milvus_server(directory: Path) -> Iterator[str]:
     """Run a standalone Milvus server and give its URL. Its etcd has fixed ports, 2379 and 2380, so it runs once."""

@@ -20,6 +20,7 @@ from search_service.ports import (
     Version,
 )
 from search_service.redis_store import RedisRecordStore
+from servicekit.errors import BackendUnavailable
 from tests.fakes import MemoryRecordStore
 
 ATTRIBUTES = {"label": "tench", "size": 1.5, "deep": {"list": [1.0, None, True, "|#ü"]}}
@@ -39,7 +40,7 @@ def a_record(image_id: str, generation: int, sha256: str = "a" * 64) -> Record:
 async def collection(records: RecordStore) -> Collection:
     made = a_collection()
     await records.prepare(made)
-    await records.register(made)
+    await records.register(made, 60)
     return made
 
 
@@ -54,17 +55,29 @@ async def test_a_collection_is_visible_once_registered(records: RecordStore) -> 
     with pytest.raises(CollectionNotFound):
         await records.collection(made.name)
     assert made in await records.dropped(0)
-    await records.register(made)
+    await records.register(made, 60)
     assert await records.collection(made.name) == made
     assert made in await records.collections()
     assert made not in await records.dropped(0)
+
+
+async def test_a_collection_that_may_be_being_cleared_away_is_not_registered(records: RecordStore) -> None:
+    made = a_collection()
+    for within_seconds in (60, 0):
+        with pytest.raises(BackendUnavailable):
+            await records.register(made, within_seconds)
+        await records.prepare(made)
+    with pytest.raises(CollectionNotFound):
+        await records.collection(made.name)
+    await records.register(made, 60)
+    assert await records.collection(made.name) == made
 
 
 async def test_a_name_is_taken_once(records: RecordStore, collection: Collection) -> None:
     second = a_collection(collection.name)
     await records.prepare(second)
     with pytest.raises(CollectionExists):
-        await records.register(second)
+        await records.register(second, 60)
     assert await records.collection(collection.name) == collection
     await records.unregister(second)
     assert await records.collection(collection.name) == collection

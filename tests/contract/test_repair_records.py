@@ -14,7 +14,7 @@ from tests.contract.test_record_store import a_collection, a_record, write
 async def collection(records: RepairRecords) -> Collection:
     made = a_collection()
     await records.prepare(made)
-    await records.register(made)
+    await records.register(made, 60)
     return made
 
 
@@ -86,7 +86,7 @@ async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords
     lost, seen = a_collection(), 9 * 10**15
     restored = await restore(records, lost.uid, Restoration(a_record("a", 7)), Restoration(a_record("b", 4)), seen=seen)
     assert restored == [True, True]
-    await records.register(lost)
+    await records.register(lost, 1e11)
     known = await current(records, lost.uid, "a")
     assert known.version == a_record("a", 7).version
     assert (known.width_px, known.height_px, known.generation) == (640, 480, 7)
@@ -99,7 +99,7 @@ async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords
 async def test_a_collection_without_images_can_be_written_to_once_restored(records: RepairRecords) -> None:
     lost = a_collection()
     assert await restore(records, lost.uid) == []
-    await records.register(lost)
+    await records.register(lost, 1e11)
     assert await records.collection(lost.name) == lost
     assert await write(records, lost.uid, "a") == [Outcome.CREATED]
 
