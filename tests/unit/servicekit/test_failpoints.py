@@ -16,7 +16,10 @@ from servicekit.settings import load
 
 KNOWN = names("part", ["work"])
 # Calls of the stores that change nothing.
-READS = {"check", "collection", "collections", "count", "dropped", "fetch", "garbage", "page", "read", "search"}
+READS = {
+    *("check", "collection", "collections", "confirm", "count", "coverage", "dropped", "fetch", "garbage", "holders"),
+    *("page", "read", "recall", "retired", "search"),
+}
 
 
 class Part:
