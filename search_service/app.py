@@ -49,7 +49,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             "likeness.v1.SearchService",
             lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
         )
-        yield App([service], checks=[records, vectors])
+        yield App([service], checks=[records, vectors], stage="search")
 
 
 async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:

@@ -33,11 +33,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a composition root builds: services, what they need, and parts that can be unusable on their own."""
+    """What a composition root builds: services, what they need, and parts that can be unusable on their own.
+
+    `stage` is what a call that runs out of time was waiting for, where its handler does not say anything else.
+    """
 
     services: Sequence[Service]
     checks: Sequence[Check] = ()
     unusable: Sequence[str] = ()
+    stage: str = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +133,19 @@ async def _service_server(
     app: App, health: Health, admission: Admission, settings: ServerSettings
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(admission, default_deadline_seconds=settings.default_deadline_seconds)],
+        interceptors=[
+            CallInterceptor(
+                admission,
+                max_message_bytes=settings.max_message_bytes,
+                default_deadline_seconds=settings.default_deadline_seconds,
+                stage=app.stage,
+            )
+        ],
         options=[
             # A second server on the same port must fail, not take half of the calls.
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.max_receive_message_length", settings.transport_message_bytes),
+            ("grpc.max_send_message_length", settings.transport_message_bytes),
             # Permits the pings that servicekit.channel sends.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ],
