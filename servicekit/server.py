@@ -94,8 +94,10 @@ async def _drain(server: grpc.aio.Server, health: Health, admission: Admission, 
     idle = asyncio.create_task(admission.idle())
     await asyncio.wait({stopping_calls, idle}, return_when=asyncio.FIRST_COMPLETED)
     idle.cancel()
-    # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace.
-    await server.stop(min(_FLUSH_SECONDS, settings.grace_seconds))
+    # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace. Where
+    # that is short, a second stop could meet the end of the first, and gRPC then crashes.
+    if settings.grace_seconds > _FLUSH_SECONDS:
+        await server.stop(_FLUSH_SECONDS)
     await stopping_calls
     # stop() does not wait for what handlers do after their call was cut off (grpc issue 37239).
     with suppress(TimeoutError):
