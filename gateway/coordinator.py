@@ -5,6 +5,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from gateway.ports import (
     Answer,
@@ -39,11 +40,15 @@ class Coordinator:
 
         Raises:
             ModelNotFound: the embedder does not serve one of them.
+            InvalidField: one is named twice.
         """
         served = {model.name: model for model in await self._embedder.models()}
         for name in models:
             if name not in served:
                 raise ModelNotFound(f"model {name!r} is not served", resource=Resource("model", name))
+        # Here, since every name brings a fingerprint with it into the message that goes on.
+        if len(set(models)) < len(models):
+            raise invalid_field("collection.models", "a model is named twice")
         return await self._search.create(collection, [served[name] for name in models or served])
 
     async def index(self, collection: str, entries: Sequence[Entry], request_id: str) -> list[Indexed]:
@@ -66,6 +71,10 @@ class Coordinator:
         }
         todo = [entry for entry in entries if entry.position not in done]
         done.update(await self._embed_and_write(collection, todo, models))
+        # A refused picture has a hash too, and an id that may be the hash.
+        for v in versions:
+            i = v.entry.position
+            done[i] = replace(done[i], image_id=v.image_id, content_sha256=v.content_sha256)
         return [done[entry.position] for entry in entries]
 
     async def search(self, question: Question) -> Answer:
@@ -138,7 +147,7 @@ def _settled(i: int, version: Version, checked: Checked) -> Indexed | None:
 
 def _require_batch(entries: Sequence[Entry]) -> None:
     if not 1 <= len(entries) <= _MAX_ENTRIES:
-        raise invalid_field("entries", f"must be in [1, {_MAX_ENTRIES}], is {len(entries)}")
+        raise invalid_field("entries", f"has {len(entries)} entries; 1 to {_MAX_ENTRIES} are taken")
 
 
 def _require_uuid(request_id: str) -> None:
@@ -153,5 +162,5 @@ def _require_distinct(versions: Sequence[Version]) -> None:
     for version in versions:
         if counts[version.image_id] > 1:
             field = f"entries[{version.entry.position}].image_id"
-            message = f"{field}: {version.image_id!r} stands {counts[version.image_id]} times in the batch"
-            raise DuplicateId(message, violations=[Violation(field, message)])
+            problem = f"{version.image_id!r} stands {counts[version.image_id]} times in the batch"
+            raise DuplicateId(f"{field}: {problem}", violations=[Violation(field, problem)])

@@ -18,9 +18,10 @@ class Agreement:
 
 
 def agreement(a: Sequence[str], b: Sequence[str], k: int) -> Agreement:
-    """Return how far two lists of at most `k` distinct ids agree."""
+    """Return how far two lists of at most `k` distinct ids agree. Two empty lists agree wholly."""
     shared = set(a[:k]) & set(b[:k])
-    return Agreement(len(shared) / k, rank_biased_overlap(a, b), kendall_tau(a, b))
+    overlap = len(shared) / k if a or b else 1.0
+    return Agreement(overlap, rank_biased_overlap(a, b), kendall_tau(a, b))
 
 
 def rank_biased_overlap(a: Sequence[str], b: Sequence[str], p: float = _P) -> float:

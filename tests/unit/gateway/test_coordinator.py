@@ -1,5 +1,6 @@
 """What the coordinator asks of the two services, over twins that remember it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -138,12 +139,22 @@ async def test_an_id_left_empty_is_the_contents_hash(coordinator: Coordinator, s
 async def test_one_content_twice_without_ids_is_one_id_twice(coordinator: Coordinator) -> None:
     with pytest.raises(DuplicateId) as refused:
         await coordinator.index("c", entries(("a", b"1"), ("", b"2"), ("", b"2")), "")
-    assert refused.value.violations[0].field == "entries[1].image_id"
+    (violation,) = refused.value.violations
+    problem = f"'{hashlib.sha256(b'2').hexdigest()}' stands 2 times in the batch"
+    assert (violation.field, violation.description) == ("entries[1].image_id", problem)
+    assert refused.value.message == f"entries[1].image_id: {problem}"
+
+
+async def test_a_refused_picture_has_its_hash_too_and_the_id_that_is_the_hash(coordinator: Coordinator) -> None:
+    results = await coordinator.index("c", entries(("", b"bad 1"), ("mine", b"bad 2"), ("none", b"")), "")
+    hashes = [hashlib.sha256(content).hexdigest() for content in (b"bad 1", b"bad 2")]
+    assert [bool(result.error) for result in results] == [True, True, False]
+    assert [(r.image_id, r.content_sha256) for r in results[:2]] == [(hashes[0], hashes[0]), ("mine", hashes[1])]
 
 
 @pytest.mark.parametrize("count", [0, 65])
 async def test_batches_are_bounded(coordinator: Coordinator, count: int) -> None:
-    with pytest.raises(InvalidField, match=r"entries: must be in \[1, 64\]"):
+    with pytest.raises(InvalidField, match=rf"^entries: has {count} entries; 1 to 64 are taken$"):
         await coordinator.index("c", entries(*((f"x{i}", b"1") for i in range(count))), "")
 
 
@@ -182,3 +193,5 @@ async def test_a_collection_is_bound_to_the_models_as_they_are_served(coordinato
     assert await coordinator.create_collection("x", ["shape"]) == ("x", [Model("shape", "f2", 4)])
     with pytest.raises(ModelNotFound):
         await coordinator.create_collection("x", ["none"])
+    with pytest.raises(InvalidField, match=r"^collection.models: a model is named twice$"):
+        await coordinator.create_collection("x", ["shape", "shape"])
