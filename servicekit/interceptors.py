@@ -58,8 +58,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, handler: Any) -> Handler:
         run = handler.stream_unary or handler.unary_unary
 
-        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with self._call(method, context), self._request(handler, messages) as request:
+        async def serve(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            async with self._call(method, context), self._request(handler, context) as request:
                 return handler.response_serializer(await run(request, context))
 
         return serve
@@ -68,10 +68,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         run = handler.stream_stream or handler.unary_stream
 
         # Not a generator: grpc drops those half-way when a caller goes, and what they hold is then let go too late.
-        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        async def serve(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async with (
                 self._call(method, context),
-                self._request(handler, messages) as request,
+                self._request(handler, context) as request,
                 aclosing(run(request, context)) as responses,
             ):
                 async for response in responses:
@@ -103,8 +103,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         given = context.time_remaining()
         return self._default_deadline if given is None else deadline.of_callers(given)
 
-    def _request(self, handler: Any, messages: AsyncIterator[bytes]) -> AbstractAsyncContextManager[Any]:
-        return requests.of_call(handler, messages, self._max_message_bytes)
+    def _request(self, handler: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[Any]:
+        return requests.of_call(handler, context, self._max_message_bytes)
 
 
 class _CallerGone(Exception):

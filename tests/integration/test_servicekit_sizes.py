@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ import pytest
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from tests.integration import servicekit_probe as probe
 from tests.integration.servicekit_probe import ProbeSettings
+from tests.integration.test_servicekit_lifecycle import listening
 from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
@@ -25,8 +27,9 @@ async def channel(serve: Serve) -> AsyncIterator[grpc.aio.Channel]:
 
 
 def embed_request(size: int) -> embedder_pb2.EmbedRequest:
-    """Return a request of so many bytes: three tags with lengths of three bytes lie around the content."""
-    request = embedder_pb2.EmbedRequest(images=[types_pb2.Image(content=bytes(size - 8))])
+    """Return a request of so many bytes."""
+    request = embedder_pb2.EmbedRequest(images=[types_pb2.Image(content=bytes(size - 100))])
+    request.images[0].content += bytes(size - request.ByteSize())
     assert request.ByteSize() == size
     return request
 
@@ -75,3 +78,22 @@ async def test_those_over_the_limit_leave_the_server_to_others(channel: grpc.aio
     refused = await asyncio.gather(*(outcome(channel, 2 * MIB) for _ in range(100)))
     assert {probe.info(error).reason for error in refused if error} <= {"MESSAGE_TOO_LARGE", "OVERLOADED"}
     assert await outcome(channel, MIB) is None
+
+
+def memory_mib(pid: int) -> int:
+    """Return the largest that the process has been, in MiB."""
+    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
+
+
+async def test_the_bytes_of_a_request_do_not_outlive_it() -> None:
+    """Twelve of 60 MiB one after the other, all refused, take no more than a few at once: not the sum, 720 MiB."""
+    async with listening(log_level="ERROR") as server:
+        before = memory_mib(server.process.pid)
+        options = [("grpc.max_send_message_length", -1)]
+        async with grpc.aio.insecure_channel(server.address, options=options) as channel:
+            for _ in range(12):
+                error = await outcome(channel, 60 * MIB)
+                assert error is not None
+                assert probe.info(error).reason == "MESSAGE_TOO_LARGE"
+        assert memory_mib(server.process.pid) - before < 360
