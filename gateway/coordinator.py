@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from gateway import hashes
 from gateway.ports import Answer, Embedded, Embedder, Model, ModelNotFound, Payload, Picture, Question, Search
-from servicekit.errors import NotFound, Resource
+from servicekit.errors import NotFound, Resource, invalid_field
 
 Ask: TypeAlias = Callable[[Question, Embedded | None], Awaitable[Payload]]
 
@@ -23,7 +23,11 @@ class Coordinator:
 
         Raises:
             ModelNotFound: the embedder does not serve one of them.
+            InvalidField: one is named twice.
         """
+        # Here, since every name brings a fingerprint with it into the message that goes on.
+        if len(set(models)) < len(models):
+            raise invalid_field("collection.models", "a model is named twice")
         return await self._search.create(collection, await self._served(models))
 
     async def add_model(self, collection: str, model: str) -> Payload:

@@ -64,7 +64,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             _serving(stack, settings, (records, vectors)),
             _maintenance(settings, (records, vectors), sweeper, guard, lease),
         ]
-        yield App(services, checks=[records, vectors, guard])
+        yield App(services, checks=[records, vectors, guard], stage="search")
 
 
 def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) -> Service:

@@ -36,7 +36,7 @@ def require_collection(collection: Collection) -> None:
     """Check a collection that is to be made."""
     if not _COLLECTION_NAME.fullmatch(collection.name):
         raise invalid_field("collection.name", f"must match {_COLLECTION_NAME.pattern}")
-    require_range("collection.models", len(collection.bindings), 1, _MAX_MODELS)
+    require_count("collection.models", len(collection.bindings), _MAX_MODELS, "models")
     if len({binding.model for binding in collection.bindings}) < len(collection.bindings):
         raise invalid_field("collection.models", "a model is named twice")
     if len(collection.description) > _MAX_DESCRIPTION_CHARS:
@@ -60,9 +60,15 @@ def _require_index(index: IndexSpec) -> None:
 
 
 def require_range(field: str, value: float, low: float, high: float) -> None:
-    """Check a number, or a count, against its bounds."""
+    """Check a number against its bounds."""
     if not low <= value <= high:
         raise invalid_field(field, f"must be in [{low}, {high}], is {value}")
+
+
+def require_count(field: str, count: int, most: int, things: str) -> None:
+    """Check how many things a list holds: at least one."""
+    if not 1 <= count <= most:
+        raise invalid_field(field, f"has {count:,} {things}; 1 to {most:,} are taken")
 
 
 def require_batch(image_ids: Sequence[str]) -> None:
@@ -71,13 +77,13 @@ def require_batch(image_ids: Sequence[str]) -> None:
     Raises:
         DuplicateId: one does.
     """
-    require_range("images", len(image_ids), 1, _MAX_BATCH)
+    require_count("images", len(image_ids), _MAX_BATCH, "images")
     first: dict[str, int] = {}
     for i, image_id in enumerate(image_ids):
         if first.setdefault(image_id, i) != i:
             field = f"images[{i}].image_id"
-            message = f"{field}: {image_id!r} is the id of images[{first[image_id]}] too"
-            raise DuplicateId(message, violations=[Violation(field, message)])
+            problem = f"{image_id!r} is the id of images[{first[image_id]}] too"
+            raise DuplicateId(f"{field}: {problem}", violations=[Violation(field, problem)])
 
 
 def problem_of(version: Version, field: str) -> InvalidField | None:
@@ -130,7 +136,9 @@ def require_request_id(request_id: str) -> None:
 
 def require_deletion(image_ids: Sequence[str]) -> None:
     """Check ids to delete."""
-    require_range("image_ids", len(image_ids), 1, _MAX_DELETED)
+    if not image_ids:
+        raise invalid_field("image_ids", f"give 1 to {_MAX_DELETED:,} ids, or a filter")
+    require_count("image_ids", len(image_ids), _MAX_DELETED, "ids")
     for i, image_id in enumerate(image_ids):
         if not _IMAGE_ID.fullmatch(image_id):
             raise invalid_field(f"image_ids[{i}]", f"must match {_IMAGE_ID.pattern}")

@@ -10,7 +10,7 @@ from search_service import redis_address
 from search_service.redis_address import RedisAccess
 from search_service.steps import RECORD_STEPS, VECTOR_STEPS
 from servicekit.failpoints import Failpoints, names
-from servicekit.settings import ServerSettings
+from servicekit.settings import MAX_PASSED_ON_MESSAGE_BYTES, ServerSettings
 
 FAILPOINTS = (*names("records", RECORD_STEPS), *names("vectors", VECTOR_STEPS))
 
@@ -23,6 +23,12 @@ class SearchSettings(ServerSettings):
     port: int = Field(50052, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
     health_port: int = Field(
         50062, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
+    )
+    max_message_bytes: int = Field(
+        MAX_PASSED_ON_MESSAGE_BYTES,
+        ge=1024 * 1024,
+        lt=2**30,
+        description="Largest request, in bytes: 8 MiB over the gateway's, which grow on their way.",
     )
     milvus_uri: str = Field(
         "likeness.db",

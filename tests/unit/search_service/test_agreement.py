@@ -44,13 +44,24 @@ def test_a_shorter_list_is_taken_to_go_on_as_it_began(a: list[str], b: list[str]
 
 @given(RANKINGS, RANKINGS, st.integers(1, 30))
 def test_overlap_is_the_share_of_places_that_both_fill_alike(a: list[str], b: list[str], k: int) -> None:
-    assert agreement(a, b, k).overlap_at_k == sum(image_id in b[:k] for image_id in a[:k]) / k
+    places = max(len(a[:k]), len(b[:k]))
+    expected = sum(image_id in b[:k] for image_id in a[:k]) / places if places else 1.0
+    assert agreement(a, b, k).overlap_at_k == expected
 
 
 @given(RANKINGS, RANKINGS)
 def test_overlap_of_any_two_lists_is_symmetric_and_in_bounds(a: list[str], b: list[str]) -> None:
     assert 0.0 <= rank_biased_overlap(a, b) <= 1.0
     assert rank_biased_overlap(a, b) == pytest.approx(rank_biased_overlap(b, a))
+
+
+@given(RANKINGS, st.integers(0, 20))
+def test_lists_that_are_equal_or_have_nothing_in_common_are_so_by_both_measures(ids: list[str], cut: int) -> None:
+    same = agreement(ids, ids, max(1, len(ids)))
+    assert (same.overlap_at_k, same.rank_biased_overlap) == pytest.approx((1.0, 1.0))
+    if ids:
+        apart = agreement(ids[:cut], ids[cut:], len(ids))
+        assert (apart.overlap_at_k, apart.rank_biased_overlap) == (0.0, 0.0)
 
 
 def test_the_papers_uneven_example() -> None:
@@ -63,5 +74,6 @@ def test_equal_and_disjoint_lists() -> None:
     assert (same.overlap_at_k, same.rank_biased_overlap, same.kendall_tau) == pytest.approx((1.0, 1.0, 1.0))
     apart = agreement(list("abc"), list("xyz"), 3)
     assert (apart.overlap_at_k, apart.rank_biased_overlap, apart.kendall_tau) == (0.0, 0.0, None)
-    assert rank_biased_overlap([], []) == 1.0
+    nothing = agreement([], [], 3)
+    assert (nothing.overlap_at_k, nothing.rank_biased_overlap, nothing.kendall_tau) == (1.0, 1.0, None)
     assert rank_biased_overlap([], ["a"]) == 0.0

@@ -150,7 +150,14 @@ async def test_delete_by_filter_needs_force(core: Core) -> None:
     assert (await core.catalogue.get("c")).coverage.images == 5
 
 
-@pytest.mark.parametrize("ids", [[], ["x"] * 1001, ["x", ""]])
-async def test_wrong_ids_to_delete_are_refused(core: Core, ids: list[str]) -> None:
-    with pytest.raises(InvalidField, match="image_ids"):
+@pytest.mark.parametrize(
+    ("ids", "problem"),
+    [
+        ([], r"^image_ids: give 1 to 1,000 ids, or a filter$"),
+        (["x"] * 1001, r"^image_ids: has 1,001 ids; 1 to 1,000 are taken$"),
+        (["x", ""], r"^image_ids\[1\]: must match "),
+    ],
+)
+async def test_wrong_ids_to_delete_are_refused(core: Core, ids: list[str], problem: str) -> None:
+    with pytest.raises(InvalidField, match=problem):
         await core.images.delete("c", ids, None, force=False)

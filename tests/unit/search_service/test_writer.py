@@ -146,7 +146,9 @@ async def test_rows_put_back_behind_our_back_are_never_served(core: Core) -> Non
 async def test_one_id_twice_is_refused_by_name(core: Core) -> None:
     with pytest.raises(DuplicateId) as refused:
         await core.put(new_image("x", 1), new_image("y", 2), new_image("x", 3))
-    assert refused.value.violations[0].field == "images[2].image_id"
+    (violation,) = refused.value.violations
+    assert (violation.field, violation.description) == ("images[2].image_id", "'x' is the id of images[0] too")
+    assert refused.value.message == "images[2].image_id: 'x' is the id of images[0] too"
 
 
 def with_version(image: NewImage, **changes: object) -> NewImage:
@@ -188,7 +190,7 @@ async def test_a_vector_of_another_fingerprint_is_refused(core: Core) -> None:
 
 
 async def test_batches_are_bounded(core: Core) -> None:
-    with pytest.raises(InvalidField, match=r"\[1, 64\]"):
+    with pytest.raises(InvalidField, match=r"^images: has 0 images; 1 to 64 are taken$"):
         await core.put()
-    with pytest.raises(InvalidField, match=r"\[1, 64\]"):
+    with pytest.raises(InvalidField, match=r"^images: has 65 images; 1 to 64 are taken$"):
         await core.put(*(new_image(f"x{i}", i) for i in range(65)))
