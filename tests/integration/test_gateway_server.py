@@ -1,41 +1,44 @@
-"""The gateway as it is shipped, before an embedder that is real and a search service that is not there."""
+"""How large a message the gateway takes, before services that are real."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
-import embedder_service.app
-import gateway.app
-from embedder_service.settings import EmbedderSettings
-from gateway.settings import GatewaySettings
 from likeness.v1 import image_search_pb2, image_search_pb2_grpc, types_pb2
 from tests.integration import servicekit_probe as probe
-from tests.servers import free_port
-from tests.serving import serving
+from tests.system import System, system
 
 LIMIT = 33_554_432
-LISTEN: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0.0}
+COLLECTION = "large-messages"
 
 
 @pytest.fixture
-async def stub() -> AsyncIterator[Any]:
-    """For a caller who sends anything."""
-    async with serving(embedder_service.app.build, EmbedderSettings(**LISTEN)) as embedder:
-        settings = GatewaySettings(
-            embedder_address=embedder.address, search_address=f"127.0.0.1:{free_port()}", **LISTEN
-        )
-        async with (
-            serving(gateway.app.build, settings) as running,
-            grpc.aio.insecure_channel(running.address, [("grpc.max_send_message_length", -1)]) as channel,
-        ):
-            yield image_search_pb2_grpc.ImageSearchServiceStub(channel)
+async def likeness(redis_url: str, tmp_path: Path) -> AsyncIterator[System]:
+    """The services, of this test alone."""
+    async with system(str(tmp_path / "lite.db"), redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def stub(likeness: System) -> AsyncIterator[Any]:
+    """For a caller who sends anything, to a collection."""
+    address = likeness.servers["gateway"].address
+    async with grpc.aio.insecure_channel(address, [("grpc.max_send_message_length", -1)]) as channel:
+        gateway: Any = image_search_pb2_grpc.ImageSearchServiceStub(channel)
+        made = image_search_pb2.Collection(name=COLLECTION, models=["colour"])
+        await gateway.CreateCollection(image_search_pb2.CreateCollectionRequest(collection=made))
+        yield gateway
+        await gateway.DeleteCollection(image_search_pb2.DeleteCollectionRequest(name=COLLECTION, force=True))
 
 
 def search_of(size: int, models: list[str]) -> image_search_pb2.SearchImagesRequest:
     """Return a search of so many bytes, for a picture that is far too large."""
-    request = image_search_pb2.SearchImagesRequest(models=models, image=types_pb2.Image(content=bytes(size - 100)))
+    request = image_search_pb2.SearchImagesRequest(
+        collection=COLLECTION, models=models, image=types_pb2.Image(content=bytes(size - 100))
+    )
     request.image.content += bytes(size - request.ByteSize())
     assert request.ByteSize() == size
     return request
@@ -61,8 +64,11 @@ async def test_a_request_over_the_largest_message_is_refused_in_our_own_words(st
 
 @pytest.mark.parametrize("seconds", [0.3, 3.0])
 async def test_a_service_that_is_not_there_is_unavailable_however_little_time_there_is(
-    stub: Any, seconds: float
+    likeness: System, seconds: float
 ) -> None:
-    error = await refusal(stub.GetCollection(image_search_pb2.GetCollectionRequest(name="c"), timeout=seconds))
+    await likeness.servers["search"].stop()
+    error = await refusal(
+        likeness.gateway.GetCollection(image_search_pb2.GetCollectionRequest(name="c"), timeout=seconds)
+    )
     assert (error.code(), probe.info(error).reason) == (grpc.StatusCode.UNAVAILABLE, "BACKEND_UNAVAILABLE")
     assert "RetryInfo" in probe.details(error)
