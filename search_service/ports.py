@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from search_service.filters import Filter
 from servicekit import errors
 
 Vector = npt.NDArray[np.float32]
@@ -83,6 +84,27 @@ class IndexSpec:
     m: int = 16
     ef_construction: int = 200
     nlist: int = 128
+
+
+class Consistency(Enum):
+    """Which acknowledged writes a read must see."""
+
+    BOUNDED = "BOUNDED"
+    """Those of this process; the last of others may be missing."""
+    STRONG = "STRONG"
+    """All."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParams:
+    """How hard a search looks, each field for its kinds of index; zero leaves it to the store."""
+
+    ef: int = 0
+    nprobe: int = 0
+    search_list: int = 0
+
+
+DEFAULT_PARAMS = SearchParams()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +205,26 @@ class VectorStore(Protocol):
     async def insert(self, space: str, rows: Sequence[Row]) -> None:
         """Add rows whose keys are new. Once returned, this process's searches see them."""
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        """Return at most `limit` rows nearest to `vector`, best first."""
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
+        """Return at most `limit` rows nearest to `vector`, best first.
+
+        With a condition, the nearest of those that may fulfil it: all that do, and others where the store cannot tell.
+        """
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        """Return all rows that may fulfil a condition; None if they are over `limit`, or the store cannot tell any."""
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from search_service.filters import Filter, holds
 from search_service.ports import (
+    DEFAULT_PARAMS,
     Collection,
     CollectionExists,
     CollectionNotFound,
+    Consistency,
     IndexSpec,
     Match,
     Metric,
@@ -17,6 +20,7 @@ from search_service.ports import (
     Record,
     Row,
     RowKey,
+    SearchParams,
     Vector,
 )
 from servicekit.errors import BackendUnavailable, invalid_field
@@ -45,11 +49,28 @@ class MemoryVectorStore:
         self._answer(space)
         self._rows(space).update({row.record.key: row for row in rows})
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
         self._answer(space)
-        rows = self._rows(space).values()
+        rows = self._fitting(space, condition)
         matches = [Match(row.record.key, _distance(metric, row.vector, vector)) for row in rows]
         return sorted(matches, key=lambda match: match.distance)[:limit]
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        self._answer(space)
+        rows = self._fitting(space, condition)
+        return None if len(rows) > limit else {row.record.key: row.vector for row in rows}
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         self._answer(space)
@@ -67,6 +88,10 @@ class MemoryVectorStore:
 
     async def check(self) -> None:
         self._answer("")
+
+    def _fitting(self, space: str, condition: Filter | None) -> list[Row]:
+        rows = self._rows(space).values()
+        return [row for row in rows if condition is None or holds(condition, row.record.version.attributes)]
 
     def _rows(self, space: str) -> dict[RowKey, Row]:
         if space not in self.spaces:
