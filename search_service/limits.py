@@ -8,7 +8,7 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import Collection, DuplicateId, IndexSpec, SearchParams, Vector, Version
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -28,6 +28,9 @@ _MAX_FILTER_NODES = 256
 _MAX_WEIGHT = 1000.0
 _MAX_K = 10_000
 _UNIT_TOLERANCE = 1e-3
+_MAX_EF = 32_768
+_MAX_NPROBE = 65_536
+_MAX_SEARCH_LIST = 65_535
 
 
 def require_collection(collection: Collection) -> None:
@@ -121,6 +124,13 @@ def require_search(top_k: int, max_distance: float | None, rule: Fusion) -> None
     require_range("fusion.k", rule.k, 1, _MAX_K)
     for model, weight in rule.weights.items():
         require_range(f"fusion.weights[{model}]", weight, 0.0, _MAX_WEIGHT)
+
+
+def require_search_params(params: SearchParams) -> None:
+    """Check how hard a search is to look; zero is no demand."""
+    require_range("search_params.ef", params.ef, 0, _MAX_EF)
+    require_range("search_params.nprobe", params.nprobe, 0, _MAX_NPROBE)
+    require_range("search_params.search_list", params.search_list, 0, _MAX_SEARCH_LIST)
 
 
 def require_filter(condition: filters.Filter) -> None:
