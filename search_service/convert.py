@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, query, writer
+from search_service import catalogue, fusion, images, index, ports, query, reading, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -40,9 +40,9 @@ _KINDS = {
 }
 _KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
 _CONSISTENCIES = {
-    types_pb2.CONSISTENCY_UNSPECIFIED: ports.Consistency.BOUNDED,
-    types_pb2.CONSISTENCY_BOUNDED: ports.Consistency.BOUNDED,
-    types_pb2.CONSISTENCY_STRONG: ports.Consistency.STRONG,
+    types_pb2.CONSISTENCY_UNSPECIFIED: reading.Consistency.BOUNDED,
+    types_pb2.CONSISTENCY_BOUNDED: reading.Consistency.BOUNDED,
+    types_pb2.CONSISTENCY_STRONG: reading.Consistency.STRONG,
 }
 _OUTCOMES = {
     ports.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
@@ -176,8 +176,8 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     )
 
 
-def _search_params(message: types_pb2.SearchParams) -> ports.SearchParams:
-    return ports.SearchParams(message.ef, message.nprobe, message.search_list)
+def _search_params(message: types_pb2.SearchParams) -> reading.SearchParams:
+    return reading.SearchParams(message.ef, message.nprobe, message.search_list)
 
 
 def _fusion(message: types_pb2.Fusion) -> fusion.Fusion:

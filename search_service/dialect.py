@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from search_service.ports import IndexSpec, SearchParams
+from search_service.ports import IndexSpec
+from search_service.reading import SearchParams
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _MAX_EF = 32_768

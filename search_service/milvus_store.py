@@ -18,17 +18,15 @@ from search_service.breaker import Breaker
 from search_service.filters import Filter
 from search_service.milvus_access import MilvusAccess
 from search_service.ports import (
-    DEFAULT_PARAMS,
     CollectionNotFound,
-    Consistency,
     IndexSpec,
     Match,
     Metric,
     Row,
     RowKey,
-    SearchParams,
     Vector,
 )
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
 
@@ -193,7 +191,7 @@ class MilvusVectorStore:
         except BaseException as error:
             self._breaker.failed(began)
             if self._breaker.is_open and not was_open:
-                _log.warning("Milvus does not answer", problem=repr(error.__cause__ or error))
+                _log.warning("Milvus does not answer", problem=_reason(error))
             raise
 
     async def _offered(self) -> dialect.Dialect:
@@ -276,6 +274,13 @@ def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
     if isinstance(error, ParamError) or code == _INVALID_PARAMETER or code in _FAULTS:
         return None
     return _unavailable()
+
+
+def _reason(error: BaseException) -> str:
+    """Return what stands at the root of an error, for the log."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
 
 
 def _schema(dimension: int) -> Any:

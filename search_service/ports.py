@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_service.filters import Filter
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import errors
 
 Vector = npt.NDArray[np.float32]
@@ -84,27 +85,6 @@ class IndexSpec:
     m: int = 16
     ef_construction: int = 200
     nlist: int = 128
-
-
-class Consistency(Enum):
-    """Which acknowledged writes a read must see."""
-
-    BOUNDED = "BOUNDED"
-    """Those of this process; the last of others may be missing."""
-    STRONG = "STRONG"
-    """All."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchParams:
-    """How hard a search looks, each field for its kinds of index; zero leaves it to the store."""
-
-    ef: int = 0
-    nprobe: int = 0
-    search_list: int = 0
-
-
-DEFAULT_PARAMS = SearchParams()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,9 @@ import numpy as np
 
 from search_service.filters import Filter, holds
 from search_service.ports import (
-    DEFAULT_PARAMS,
     Collection,
     CollectionExists,
     CollectionNotFound,
-    Consistency,
     IndexSpec,
     Match,
     Metric,
@@ -20,9 +18,9 @@ from search_service.ports import (
     Record,
     Row,
     RowKey,
-    SearchParams,
     Vector,
 )
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit.errors import BackendUnavailable, invalid_field
 
 

@@ -147,8 +147,8 @@ async def test_an_update_in_the_middle_of_a_search_hides_no_image(
     search = filled.vectors.search
     updates = iter([41, 42])
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         for seed in updates:
             await filled.put(new_image("x03", seed, n=3.0))
         return found
@@ -176,8 +176,8 @@ async def test_an_overtaken_image_counts_no_nearer_than_the_search_went(
     search = core.vectors.search
     batch = [replace(new_image(f"moving-{i}", 2), vectors=[opposite, *others]) for i in range(12)]
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         if batch:
             await core.put(*batch)
             batch.clear()
