@@ -95,12 +95,18 @@ class Images:
         missing = [image_id for image_id, was_there in zip(image_ids, removed, strict=True) if not was_there]
         return Deleted(sum(removed), missing)
 
+    async def _delete_versions(self, name: str, records: Sequence[Record]) -> int:
+        """Delete images unless they were replaced: what they are now may be none of what the filter means."""
+        collection = await self._records.collection(name)
+        ids = [record.version.image_id for record in records]
+        return sum(await self._records.delete(collection.uid, ids, [record.generation for record in records]))
+
     async def _delete_where(self, name: str, condition: filters.Filter) -> Deleted:
         count, token = 0, ""
         while True:
             page = await self.page(name, _DELETE_BATCH, token, condition)
             if page.records:
-                count += (await self._delete(name, [record.version.image_id for record in page.records])).count
+                count += await self._delete_versions(name, page.records)
             if not (token := page.next_token):
                 return Deleted(count, [])
 

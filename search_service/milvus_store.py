@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import structlog
 from pymilvus import DataType, MilvusClient, MilvusException
-from pymilvus.exceptions import ParamError
+from pymilvus.exceptions import DataNotMatchException, ParamError
 
 from search_service import dialect, encoding, expression, rows
 from search_service.blocking import Budget, Threads
@@ -30,8 +30,9 @@ from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
 
-_NOT_FOUND, _NOT_LOADED, _INVALID_PARAMETER = 100, 101, 1100
-_FAULTS = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
+_NOT_FOUND, _NOT_LOADED = 100, 101
+# A request that makes no sense to Milvus: an invalid parameter, Milvus Lite's failed plan, and gRPC's own codes.
+_FAULTS = {1100, 2000, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
 _LEVELS = {Consistency.BOUNDED: "Session", Consistency.STRONG: "Strong"}
 _RETRY_AFTER_SECONDS = 1.0
 # Short of a second, after which whoever asks for the check gives up.
@@ -271,7 +272,7 @@ def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
     code = error.code() if isinstance(error, grpc.RpcError) else error.code
     if code == _NOT_FOUND:
         return CollectionNotFound("the collection was deleted")
-    if isinstance(error, ParamError) or code == _INVALID_PARAMETER or code in _FAULTS:
+    if isinstance(error, ParamError | DataNotMatchException) or code in _FAULTS:
         return None
     return _unavailable()
 

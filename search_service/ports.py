@@ -276,8 +276,11 @@ class RecordStore(Protocol):
         Rows that this, or the conflict, leaves without a record become garbage.
         """
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
-        """Remove records, leaving tombstones that stop writes begun before; say which were there."""
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
+        """Remove records, leaving tombstones that stop writes begun before; say which were there.
+
+        With the generation of each, only those records that still have it.
+        """
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
         """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""

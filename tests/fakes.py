@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -197,12 +198,15 @@ class MemoryRecordStore:
         shelf.garbage[old.key] = self.now_ms
         return Outcome.UPDATED
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
         if uid not in self._shelves:
             return [False] * len(image_ids)
-        return [self._delete(self._shelves[uid], image_id) for image_id in image_ids]
+        shelf = self._shelves[uid]
+        return [self._delete(shelf, i, only) for i, only in zip_longest(image_ids, generations)]
 
-    def _delete(self, shelf: _Shelf, image_id: str) -> bool:
+    def _delete(self, shelf: _Shelf, image_id: str, only: int | None) -> bool:
+        if only is not None and (image_id not in shelf.records or shelf.records[image_id].generation != only):
+            return False
         shelf.generation += 1
         shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
         old = shelf.records.pop(image_id, None)

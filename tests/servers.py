@@ -28,11 +28,16 @@ _POLL_SECONDS = 0.05
 
 
 @contextmanager
-def process(command: list[str], directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(command: list[str], directory: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program until the block ends; its output goes to a file in `directory`."""
     with (directory / "output.log").open("wb") as output:
         running = subprocess.Popen(
-            command, cwd=directory, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=directory,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             yield running
@@ -80,14 +85,39 @@ def milvus_lite(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def milvus_server(directory: Path) -> Iterator[str]:
-    """Run a standalone Milvus server and give its URL. Its etcd has fixed ports, 2379 and 2380, so it runs once."""
-    port = free_port()
-    program = str(Path(sys.executable).with_name("milvus-server"))
-    uri = f"http://127.0.0.1:{port}"
-    with process([program, "--data", str(directory), "--proxy-port", str(port)], directory) as running:
+def milvus_server(directory: Path, *options: str) -> Iterator[str]:
+    """Run a standalone Milvus server and give its URL."""
+    with milvus_process(directory, *options) as (uri, running):
         wait_until(lambda: _succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
         yield uri
+
+
+@contextmanager
+def milvus_process(
+    directory: Path, *options: str, port: int | None = None
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """Start a standalone Milvus server and give its URL and its process, whose group the server runs in.
+
+    Its etcd, which is in the same process, has fixed ports unless it gets a file that says otherwise.
+    """
+    port, etcd, peer = port or free_port(), free_port(), free_port()
+    settings = directory / "etcd.yaml"
+    settings.write_text(_ETCD.format(data=directory / "etcd", port=etcd, peer=peer))
+    command = [str(Path(sys.executable).with_name("milvus-server")), "--data", str(directory)]
+    command += ["--proxy-port", str(port), "--etcd-port", str(etcd), *options]
+    with process(command, directory, ETCD_CONFIG_PATH=str(settings)) as running:
+        yield f"http://127.0.0.1:{port}", running
+
+
+_ETCD = """
+name: default
+data-dir: {data}
+listen-client-urls: http://127.0.0.1:{port}
+advertise-client-urls: http://127.0.0.1:{port}
+listen-peer-urls: http://127.0.0.1:{peer}
+initial-advertise-peer-urls: http://127.0.0.1:{peer}
+initial-cluster: default=http://127.0.0.1:{peer}
+"""
 
 
 def free_port() -> int:
