@@ -37,7 +37,7 @@ class MemoryVectorStore:
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
         self._answer(space)
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
-            raise invalid_field("collection.index.kind", f"not {index.kind}")
+            raise invalid_field("collection.index.kind", f"there are FLAT and IVF_FLAT, not {index.kind}")
         self.spaces[space] = {}
 
     async def drop(self, space: str) -> None:
