@@ -225,7 +225,9 @@ class MilvusVectorStore:
             problem = _problem(error)
             if not isinstance(problem, BackendUnavailable):
                 self._breaker.answered()
-            raise (problem or error) from error
+            if problem is None:
+                raise
+            raise problem from error
         self._breaker.answered()
         return result
 
@@ -279,7 +281,8 @@ def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
 
 def _reason(error: BaseException) -> str:
     """Return what stands at the root of an error, for the log."""
-    while error.__cause__ is not None:
+    # pymilvus raises errors from themselves.
+    while error.__cause__ is not None and error.__cause__ is not error:
         error = error.__cause__
     return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
 

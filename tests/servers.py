@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -84,29 +85,50 @@ def milvus_lite(directory: Path) -> Iterator[str]:
         yield server.uri
 
 
-@contextmanager
-def milvus_server(directory: Path, *options: str) -> Iterator[str]:
-    """Run a standalone Milvus server and give its URL."""
-    with milvus_process(directory, *options) as (uri, running):
-        wait_until(lambda: _succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
-        yield uri
+def lite_processes(file: Path) -> list[int]:
+    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
+                found.append(int(command.parent.name))
+    return found
+
+
+@dataclass(frozen=True)
+class MilvusServer:
+    """A standalone Milvus server that was started."""
+
+    uri: str
+    process: "subprocess.Popen[bytes]"
+
+    def answers(self) -> bool:
+        """Say whether it answers a client without credentials."""
+        return _succeeds(self._list, MilvusException)
+
+    def wait(self) -> None:
+        """Return once it answers."""
+        wait_until(self.answers, self.process)
+
+    def _list(self) -> None:
+        with closing(MilvusClient(self.uri, timeout=2, dedicated=True)) as client:
+            client.list_collections(timeout=2)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to the program that started it."""
+        os.killpg(self.process.pid, number)
 
 
 @contextmanager
-def milvus_process(
-    directory: Path, *options: str, port: int | None = None
-) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Start a standalone Milvus server and give its URL and its process, whose group the server runs in.
-
-    Its etcd, which is in the same process, has fixed ports unless it gets a file that says otherwise.
-    """
+def milvus_server(directory: Path, *options: str, port: int | None = None) -> Iterator[MilvusServer]:
+    """Start a standalone Milvus server. Its etcd, in the same process, has fixed ports unless a file says otherwise."""
     port, etcd, peer = port or free_port(), free_port(), free_port()
     settings = directory / "etcd.yaml"
     settings.write_text(_ETCD.format(data=directory / "etcd", port=etcd, peer=peer))
     command = [str(Path(sys.executable).with_name("milvus-server")), "--data", str(directory)]
     command += ["--proxy-port", str(port), "--etcd-port", str(etcd), *options]
     with process(command, directory, ETCD_CONFIG_PATH=str(settings)) as running:
-        yield f"http://127.0.0.1:{port}", running
+        yield MilvusServer(f"http://127.0.0.1:{port}", running)
 
 
 _ETCD = """
