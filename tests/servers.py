@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import redis
 from pymilvus import MilvusClient, MilvusException
@@ -101,9 +102,11 @@ class MilvusServer:
 
     uri: str
     process: "subprocess.Popen[bytes]"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What pymilvus needs to be let in."""
 
     def answers(self) -> bool:
-        """Say whether it answers a client without credentials."""
+        """Say whether it answers."""
         return _succeeds(self._list, MilvusException)
 
     def wait(self) -> None:
@@ -111,7 +114,7 @@ class MilvusServer:
         wait_until(self.answers, self.process)
 
     def _list(self) -> None:
-        with closing(MilvusClient(self.uri, timeout=2, dedicated=True)) as client:
+        with closing(MilvusClient(self.uri, timeout=2, dedicated=True, **self.options)) as client:
             client.list_collections(timeout=2)
 
     def send(self, number: signal.Signals) -> None:
