@@ -129,11 +129,13 @@ def milvus_server(directory: Path, *options: str, port: int | None = None) -> It
     settings = directory / "etcd.yaml"
     settings.write_text(_ETCD.format(data=directory / "etcd", port=etcd, peer=peer))
     command = [str(Path(sys.executable).with_name("milvus-server")), "--data", str(directory)]
-    command += ["--proxy-port", str(port), "--etcd-port", str(etcd), *options]
+    command += ["--proxy-port", str(port), "--etcd-port", str(etcd), "--extra-config", _SESSION, *options]
     with process(command, directory, ETCD_CONFIG_PATH=str(settings)) as running:
         yield MilvusServer(f"http://127.0.0.1:{port}", running)
 
 
+# A Milvus whose parts have not heard of each other for so many seconds ends itself; tests stop it for up to 30.
+_SESSION = "common.session.ttl=120"
 _ETCD = """
 name: default
 data-dir: {data}
