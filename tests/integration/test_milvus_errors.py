@@ -144,3 +144,12 @@ async def test_a_failed_check_refuses_calls_until_one_succeeds(tmp_path: Path) -
             with pytest.raises(BackendUnavailable):
                 await store.count("space")
             assert asyncio.get_running_loop().time() - began < 0.05
+
+
+@pytest.mark.long
+async def test_a_connection_that_lay_idle_is_no_error(address: tuple[str, str], space: str) -> None:
+    """gRPC's pings on an idle connection are more than Milvus Lite's server puts up with: it says goodbye."""
+    async with store_at(*address) as store:
+        assert await store.count(space) == 1
+        await asyncio.sleep(75)
+        assert await store.search(space, Metric.L2, VECTOR, 1)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,9 +17,9 @@ STRONG = types_pb2.CONSISTENCY_STRONG
 
 
 def photo(seed: int) -> bytes:
-    """Return a picture of one colour, of a few."""
+    """Return noise, unlike any other."""
     buffer = io.BytesIO()
-    Image.new("RGB", (32, 24), (90 * seed, 200 - 60 * seed, 40)).save(buffer, "PNG")
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
