@@ -22,10 +22,10 @@ from tests.fakes import MemoryRecordStore
 from tests.filter_trees import trees
 
 COUNT, DIMENSION, COPIES = 120, 12, 8
-MANY, MANY_DIMENSION, ONE_IN = 50_000, 16, 1000
+MANY, MANY_DIMENSION, ONE_IN = 20_000, 16, 1000
 Attributes = Mapping[str, Any]
 Matrix = npt.NDArray[np.float32]
-ON_SERVERS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+ON_SERVERS = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 labels = st.sampled_from(("cat", "dog", 'a "quoted" one', "two\nlines", 1.0, 2.0, True, None))
 names = st.sampled_from(("label", "n", "ü", "none"))
 
@@ -169,11 +169,11 @@ async def test_a_narrow_filter_finds_all_that_fit_however_far_they_are(
     query = Query(
         "w",
         [ModelVector("m", "print", target)],
-        top_k=40,
+        top_k=15,
         condition=condition,
         consistency=consistency,
         params=SearchParams(nprobe=1),
     )
     answer = await warehouse.index.search(query)
-    expected = rare[np.argsort(distances[rare])][:40]
+    expected = rare[np.argsort(distances[rare])][:15]
     assert [near.image_id for near in answer.rankings[0].neighbours] == [f"i{i}" for i in expected]

@@ -67,6 +67,7 @@ async def store_with(uri: str, access: MilvusAccess) -> AsyncIterator[MilvusVect
         yield store
 
 
+@pytest.mark.long
 async def test_whoever_has_all_that_is_asked_for_gets_in(guarded: Guarded) -> None:
     async with store_with(guarded.uri, guarded.access) as store:
         await store.check()
@@ -79,6 +80,7 @@ async def test_whoever_has_all_that_is_asked_for_gets_in(guarded: Guarded) -> No
     client.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -102,6 +104,7 @@ async def test_whoever_lacks_a_part_does_not(guarded: Guarded, files: Path, wron
             await store.count("behind_tls")
 
 
+@pytest.mark.long
 async def test_a_guarded_server_is_not_spoken_to_in_the_clear(guarded: Guarded) -> None:
     async with store_with(guarded.uri.replace("https:", "http:"), guarded.access) as store:
         with pytest.raises(ServiceError):

@@ -6,7 +6,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -173,11 +173,33 @@ async def test_an_embedded_milvus_that_dies_is_back_with_all_it_had(tmp_path: Pa
         await go_on(running)
 
 
-async def test_a_milvus_that_comes_late_is_found(tmp_path: Path, redis_url: str) -> None:
+async def test_a_milvus_that_comes_late_is_found(milvus_server_uri: str, redis_url: str) -> None:
     port = servers.free_port()
     async with serving(search_service.app.build, settings_of(f"http://127.0.0.1:{port}", redis_url)) as running:
-        with servers.milvus_server(tmp_path, port=port) as server:
-            await asyncio.get_running_loop().run_in_executor(None, server.wait)
-            async with asyncio.timeout(READY_SECONDS):
-                await running.ready()
-        await running.ready("liveness")
+        async with grpc.aio.insecure_channel(running.health_address) as channel:
+            health: Any = health_pb2_grpc.HealthStub(channel)
+            assert (await health.Check(health_pb2.HealthCheckRequest())).status == NOT_SERVING
+        async with forwarding(port, milvus_server_uri), asyncio.timeout(READY_SECONDS):
+            await running.ready()
+            await running.ready("liveness")
+
+
+@asynccontextmanager
+async def forwarding(port: int, uri: str) -> AsyncIterator[None]:
+    """Let what listens at an address be at a port of our own, too."""
+    host, _, target = uri.removeprefix("http://").partition(":")
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, int(target))
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        yield
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
