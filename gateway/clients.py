@@ -153,6 +153,8 @@ class SearchClient:
             require_all_models=given.require_all_models,
             filter=given.filter if given.HasField("filter") else None,
             fusion=given.fusion,
+            consistency=given.consistency,
+            search_params=given.search_params,
             **_query(question, query),
         )
         return await self._call(self._stub.Search, request)
@@ -165,6 +167,8 @@ class SearchClient:
             models=question.models,
             top_k=given.top_k,
             filter=given.filter if given.HasField("filter") else None,
+            consistency=given.consistency,
+            search_params=given.search_params,
             **_query(question, query),
         )
         return await self._call(self._stub.Compare, request)

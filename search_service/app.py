@@ -15,6 +15,7 @@ from search_service.images import Images
 from search_service.index import Index
 from search_service.lease import Lease
 from search_service.lite_server import LiteServer
+from search_service.milvus_access import MilvusAccess
 from search_service.milvus_store import MilvusVectorStore
 from search_service.model_change import ModelChanges
 from search_service.rebuild import Rebuilder
@@ -131,12 +132,23 @@ async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVec
     return await stack.enter_async_context(
         MilvusVectorStore.open(
             uri,
-            token=settings.milvus_token.get_secret_value(),
+            access=_access(settings),
             flavour=flavour,
             threads=settings.milvus_threads,
             timeout_seconds=settings.milvus_timeout_seconds,
             ensure=lite.ensure if lite else lambda: None,
         )
+    )
+
+
+def _access(settings: SearchSettings) -> MilvusAccess:
+    return MilvusAccess(
+        token=settings.milvus_token.get_secret_value(),
+        database=settings.milvus_database,
+        ca_file=settings.milvus_tls_ca_file,
+        cert_file=settings.milvus_tls_cert_file,
+        key_file=settings.milvus_tls_key_file,
+        server_name=settings.milvus_tls_server_name,
     )
 
 

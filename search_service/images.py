@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from search_service import filters, limits
 from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token, model_not_found
 from search_service.encoding import message_bytes
-from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
+from search_service.ports import Collection, ForceRequired, ImageNotFound, Record, RecordStore
 from servicekit.errors import Resource, invalid_field
 
 _DELETE_BATCH = 500
@@ -109,13 +109,20 @@ class Images:
         return Deleted(sum(removed), missing)
 
     async def _delete_where(self, name: str, condition: filters.Filter) -> Deleted:
-        count, token = 0, ""
-        while True:
-            page = await self.page(name, _DELETE_BATCH, token, condition)
-            if page.records:
-                count += (await self._delete(name, [record.version.image_id for record in page.records])).count
-            if not (token := page.next_token):
-                return Deleted(count, [])
+        """Go through all records by id. What was deleted before a deadline passes stays so; a repeat takes the rest."""
+        limits.require_filter(condition)
+        collection = await self._records.collection(name)
+        count, after = 0, ""
+        while page := await self._records.page(collection.uid, after, _DELETE_BATCH):
+            after = page[-1].version.image_id
+            found = [record for record in page if filters.holds(condition, record.version.attributes)]
+            count += await self._delete_versions(collection, found) if found else 0
+        return Deleted(count, [])
+
+    async def _delete_versions(self, collection: Collection, records: Sequence[Record]) -> int:
+        """Delete images unless they were replaced: what they are now may be none of what the filter means."""
+        ids = [record.version.image_id for record in records]
+        return sum(await self._records.delete(collection.uid, ids, [record.generation for record in records]))
 
 
 def _fitting(records: Sequence[Record]) -> Sequence[Record]:

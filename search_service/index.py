@@ -136,6 +136,7 @@ class Index:
 
 def _require(query: Query) -> None:
     limits.require_search(query.top_k, query.max_distance, query.fusion)
+    limits.require_search_params(query.params)
     if not query.vectors and not query.content_sha256:
         limits.require_image_id(query.image_id)
     if query.condition is not None:

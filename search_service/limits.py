@@ -9,6 +9,7 @@ from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
 from search_service.ports import Binding, Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.reading import SearchParams
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -30,6 +31,9 @@ _MAX_FILTER_NODES = 256
 _MAX_WEIGHT = 1000.0
 _MAX_K = 10_000
 _UNIT_TOLERANCE = 1e-3
+_MAX_EF = 32_768
+_MAX_NPROBE = 65_536
+_MAX_SEARCH_LIST = 65_535
 
 
 def require_collection(collection: Collection) -> None:
@@ -176,6 +180,13 @@ def require_duplicates(model: str, max_distance: float) -> None:
     if not model:
         raise invalid_field("model", "name a model")
     require_range("max_distance", max_distance, 0.0, _MAX_DISTANCE)
+
+
+def require_search_params(params: SearchParams) -> None:
+    """Check how hard a search is to look; zero is no demand."""
+    require_range("search_params.ef", params.ef, 0, _MAX_EF)
+    require_range("search_params.nprobe", params.nprobe, 0, _MAX_NPROBE)
+    require_range("search_params.search_list", params.search_list, 0, _MAX_SEARCH_LIST)
 
 
 def require_filter(condition: filters.Filter) -> None:

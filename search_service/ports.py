@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from search_service.filters import Filter
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import errors
 
 Vector = npt.NDArray[np.float32]
@@ -235,8 +237,26 @@ class VectorStore(Protocol):
     async def insert(self, space: str, rows: Sequence[Row]) -> None:
         """Add rows whose keys are new. Once returned, this process's searches see them."""
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first."""
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
+        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first.
+
+        With a condition, the nearest of those that may fulfil it: all that do, and others where the store cannot tell.
+        """
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        """Return all rows that may fulfil a condition; None if they are over `limit`, or the store cannot tell any."""
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""
@@ -335,8 +355,11 @@ class RecordStore(Protocol):
     async def forget_spaces(self, spaces: Sequence[str]) -> None:
         """Take spaces off that list: they are dropped."""
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
-        """Remove records, leaving tombstones that stop writes begun before; say which were there."""
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
+        """Remove records, leaving tombstones that stop writes begun before; say which were there.
+
+        With the generation of each, only those records that still have it.
+        """
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
         """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""

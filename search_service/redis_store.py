@@ -168,12 +168,11 @@ class RedisRecordStore(RedisRepair, RedisModels):
         outcomes = await self._run("commit", keys, [revision, *chain.from_iterable(writes)])
         return [Outcome(outcome) for outcome in outcomes]
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
         """See RecordStore."""
-        keys = _keys(
-            uid, "generation", "records", "ids", "garbage", "tombstones", "tombstone_times", "contents", "coverage"
-        )
-        removed = await self._run("delete", keys, image_ids)
+        records = ("records", "ids", "garbage", "tombstones", "tombstone_times", "contents", "coverage")
+        wanted = map(encoding.key_text, map(RowKey, image_ids, generations)) if generations else image_ids
+        removed = await self._run("delete", _keys(uid, "generation", *records), list(wanted))
         return [bool(was_there) for was_there in removed] or [False] * len(image_ids)
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from search_service import redis_address
@@ -35,6 +35,17 @@ class SearchSettings(ServerSettings):
         description="Milvus address, such as http://milvus:19530, or the file of an embedded Milvus Lite.",
     )
     milvus_token: SecretStr = Field(SecretStr(""), description="Milvus `user:password` or API key; empty for none.")
+    milvus_database: str = Field("", description="Milvus database, which must be there; empty for the default one.")
+    milvus_tls_ca_file: FilePath | None = Field(
+        None, description="PEM file of the authorities that an https Milvus is checked against; empty for the system's."
+    )
+    milvus_tls_cert_file: FilePath | None = Field(
+        None, description="PEM file of the certificate that Milvus is shown; needs its key and milvus_tls_ca_file."
+    )
+    milvus_tls_key_file: FilePath | None = Field(None, description="PEM file of that certificate's key.")
+    milvus_tls_server_name: str = Field(
+        "", description="Name that Milvus's certificate must bear; empty for the address's own."
+    )
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Milvus call, in seconds.")
     milvus_threads: int = Field(8, ge=1, le=256, description="Milvus calls at once; further ones wait.")
     redis_url: str = Field(
@@ -140,6 +151,17 @@ class SearchSettings(ServerSettings):
         # A cluster's node has half of the time for its answer.
         if self.redis_replicas and self.redis_replica_seconds >= self.redis_timeout_seconds / 2:
             raise ValueError("redis_replica_seconds must be under half of redis_timeout_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _milvus_can_be_reached_so(self) -> Self:
+        files = (self.milvus_tls_ca_file, self.milvus_tls_cert_file, self.milvus_tls_key_file)
+        if (any(files) or self.milvus_tls_server_name) and not self.milvus_uri.startswith("https://"):
+            raise ValueError("milvus_tls settings need a milvus_uri that begins with https://")
+        if any(files[1:]) and not all(files):
+            raise ValueError("milvus_tls_cert_file, milvus_tls_key_file and milvus_tls_ca_file go together")
+        if self.milvus_database and self.lite_file is not None:
+            raise ValueError("an embedded Milvus has no milvus_database")
         return self
 
     @model_validator(mode="after")

@@ -3,9 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
+from search_service.filters import Filter, holds
 from search_service.ports import (
     Collection,
     CollectionExists,
@@ -21,6 +23,7 @@ from search_service.ports import (
     RowKey,
     Vector,
 )
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit.errors import BackendUnavailable, invalid_field
 
 
@@ -37,7 +40,7 @@ class MemoryVectorStore:
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         self._answer(space)
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
-            raise invalid_field("collection.index.kind", f"not {index.kind}")
+            raise invalid_field("collection.index.kind", f"there are FLAT and IVF_FLAT, not {index.kind}")
         self.spaces[space] = {}
         self.descriptions[space] = description
 
@@ -49,11 +52,28 @@ class MemoryVectorStore:
         self._answer(space)
         self._rows(space).update({row.record.key: row for row in rows})
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
         self._answer(space)
-        rows = self._rows(space).values()
+        rows = self._fitting(space, condition)
         matches = [Match(row.record.key, _distance(metric, row.vector, vector)) for row in rows]
         return sorted(matches, key=lambda match: match.distance)[:limit]
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        self._answer(space)
+        rows = self._fitting(space, condition)
+        return None if len(rows) > limit else {row.record.key: row.vector for row in rows}
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         self._answer(space)
@@ -71,6 +91,10 @@ class MemoryVectorStore:
 
     async def check(self) -> None:
         self._answer("")
+
+    def _fitting(self, space: str, condition: Filter | None) -> list[Row]:
+        rows = self._rows(space).values()
+        return [row for row in rows if condition is None or holds(condition, row.record.version.attributes)]
 
     def _rows(self, space: str) -> dict[RowKey, Row]:
         if space not in self.spaces:
@@ -220,12 +244,15 @@ class MemoryRecordStore:
         for space in spaces:
             self._retired.pop(space, None)
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
         if uid not in self._shelves:
             return [False] * len(image_ids)
-        return [self._delete(self._shelves[uid], image_id) for image_id in image_ids]
+        shelf = self._shelves[uid]
+        return [self._delete(shelf, i, only) for i, only in zip_longest(image_ids, generations)]
 
-    def _delete(self, shelf: _Shelf, image_id: str) -> bool:
+    def _delete(self, shelf: _Shelf, image_id: str, only: int | None) -> bool:
+        if only is not None and (image_id not in shelf.records or shelf.records[image_id].generation != only):
+            return False
         shelf.generation += 1
         shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
         old = shelf.records.pop(image_id, None)

@@ -123,6 +123,20 @@ async def test_an_update_keeps_the_creation_and_leaves_garbage(records: RecordSt
     assert await records.garbage(collection.uid, 0, 10) == []
 
 
+async def test_a_version_is_deleted_only_while_it_is_the_present_one(
+    records: RecordStore, collection: Collection
+) -> None:
+    uid = collection.uid
+    await write(records, uid, "a", "b")
+    stale = [record.generation for record in await records.read(uid, ["a", "b"]) if record]
+    await write(records, uid, "a")
+    assert await records.delete(uid, ["a", "b", "c"], [*stale, 7]) == [False, True, False]
+    kept, gone, never = await records.read(uid, ["a", "b", "c"])
+    assert kept is not None
+    assert gone is never is None
+    assert await write(records, uid, "a", "c") == [Outcome.UPDATED, Outcome.CREATED]
+
+
 async def test_generations_are_never_given_twice(records: RecordStore, collection: Collection) -> None:
     given = [g for _ in range(5) for g in await records.begin(collection.uid, ["a", "b", "a-very:long/id@x"])]
     assert len(set(given)) == len(given)

@@ -80,9 +80,9 @@ async def test_models_are_searched_at_once(filled: Core, monkeypatch: pytest.Mon
     """Each search ends only when the other one is under way too."""
     search, both = filled.vectors.search, asyncio.Barrier(2)
 
-    async def together(*args: object) -> object:
+    async def together(*args: object, **options: object) -> object:
         await both.wait()
-        return await search(*args)  # type: ignore[arg-type]
+        return await search(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(filled.vectors, "search", together)
     async with asyncio.timeout(5):
@@ -161,8 +161,8 @@ async def test_an_update_in_the_middle_of_a_search_hides_no_image(
     search = filled.vectors.search
     updates = iter([41, 42])
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         for seed in updates:
             await filled.put(new_image("x03", seed, n=3.0))
         return found
@@ -190,8 +190,8 @@ async def test_an_overtaken_image_counts_no_nearer_than_the_search_went(
     search = core.vectors.search
     batch = [replace(new_image(f"moving-{i}", 2), vectors=[opposite, *others]) for i in range(12)]
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         if batch:
             await core.put(*batch)
             batch.clear()
