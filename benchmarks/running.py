@@ -37,15 +37,15 @@ def running(
     for folder in (milvus, redis):
         folder.mkdir()
     binary = servers.REDIS_BINARIES["redis"]
-    with servers.milvus_server(milvus) as milvus_uri, servers.redis_server(redis, binary) as redis_url:
+    with servers.milvus_server(milvus) as server, servers.redis_server(redis, binary) as redis_url:
         ports = Ports.free()
         settings = StackSettings(
-            directory / "state", ports, tuple(model_dirs), milvus_uri, redis_url, environment or {}
+            directory / "state", ports, tuple(model_dirs), server.uri, redis_url, environment or {}
         )
         stack = Stack(settings)
         stack.start()
         try:
             addresses = [ports.address(name) for name in ("gateway", "search", "embedder")]
-            yield Running(directory, milvus_uri, redis_url, *addresses)
+            yield Running(directory, server.uri, redis_url, *addresses)
         finally:
             stack.stop()

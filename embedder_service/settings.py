@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from embedder_service.embedding import MAX_IMAGES
-from servicekit.settings import ServerSettings
+from servicekit.settings import MAX_PASSED_ON_MESSAGE_BYTES, ServerSettings
 
 
 class EmbedderSettings(ServerSettings):
@@ -19,6 +19,12 @@ class EmbedderSettings(ServerSettings):
     port: int = Field(50051, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
     health_port: int = Field(
         50061, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
+    )
+    max_message_bytes: int = Field(
+        MAX_PASSED_ON_MESSAGE_BYTES,
+        ge=1024 * 1024,
+        lt=2**30,
+        description="Largest request, in bytes: 8 MiB over the gateway's, which grow on their way.",
     )
 
     model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(

@@ -24,11 +24,10 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
 
     It has no checks: one that has lost a service still answers what does not need it, and says so for the rest.
     """
-    config = channel.service_config("likeness.v1", "likeness_grpc_service_config.json")
-    size = settings.max_message_bytes
+    size = settings.transport_message_bytes
     async with (
-        channel.connect(settings.embedder_address, max_message_bytes=size, service_config=config) as to_embedder,
-        channel.connect(settings.search_address, max_message_bytes=size, service_config=config) as to_search,
+        channel.connect(settings.embedder_address, max_message_bytes=size) as to_embedder,
+        channel.connect(settings.search_address, max_message_bytes=size) as to_search,
     ):
         embedder = EmbedderClient(to_embedder, settings.call_timeout_seconds)
         search = SearchClient(to_search, settings.call_timeout_seconds, settings.long_call_timeout_seconds)

@@ -77,6 +77,14 @@ class SearchClient:
             request.collection.bindings.add(model=model.name, fingerprint=model.fingerprint, dimension=model.dimension)
         return (await self.hand_on("CreateCollection", request)).collection
 
+    async def add_model(self, collection: str, model: Model) -> Payload:
+        """See Search."""
+        request = search_pb2.AddBindingRequest(collection=collection)
+        request.binding.model, request.binding.fingerprint = model.name, model.fingerprint
+        request.binding.dimension = model.dimension
+        response: search_pb2.AddBindingResponse = await self._call(self._stub.AddBinding, request)
+        return response.collection
+
     async def models_of(self, collection: str) -> list[str]:
         """See Search."""
         request = image_search_pb2.GetCollectionRequest(name=collection)
@@ -87,7 +95,8 @@ class SearchClient:
         request = search_pb2.CheckImagesRequest(collection=collection, images=map(_version, versions))
         response: search_pb2.CheckImagesResponse = await self._call(self._stub.CheckImages, request)
         checked = [Checked(r.unchanged, r.content_known, _error(r)) for r in response.results]
-        return list(response.collection.models), checked
+        # Those that are being built too.
+        return [binding.model for binding in response.collection.bindings], checked
 
     async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
         """See Search."""
@@ -144,6 +153,8 @@ class SearchClient:
             require_all_models=given.require_all_models,
             filter=given.filter if given.HasField("filter") else None,
             fusion=given.fusion,
+            consistency=given.consistency,
+            search_params=given.search_params,
             **_query(question, query),
         )
         return await self._call(self._stub.Search, request)
@@ -156,6 +167,8 @@ class SearchClient:
             models=question.models,
             top_k=given.top_k,
             filter=given.filter if given.HasField("filter") else None,
+            consistency=given.consistency,
+            search_params=given.search_params,
             **_query(question, query),
         )
         return await self._call(self._stub.Compare, request)

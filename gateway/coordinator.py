@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from gateway import hashes
-from gateway.ports import Answer, Embedded, Embedder, ModelNotFound, Payload, Picture, Question, Search
-from servicekit.errors import NotFound, Resource
+from gateway.ports import Answer, Embedded, Embedder, Model, ModelNotFound, Payload, Picture, Question, Search
+from servicekit.errors import NotFound, Resource, invalid_field
 
 Ask: TypeAlias = Callable[[Question, Embedded | None], Awaitable[Payload]]
 
@@ -23,12 +23,29 @@ class Coordinator:
 
         Raises:
             ModelNotFound: the embedder does not serve one of them.
+            InvalidField: one is named twice.
         """
+        # Here, since every name brings a fingerprint with it into the message that goes on.
+        if len(set(models)) < len(models):
+            raise invalid_field("collection.models", "a model is named twice")
+        return await self._search.create(collection, await self._served(models))
+
+    async def add_model(self, collection: str, model: str) -> Payload:
+        """Give a collection one more model, of the version that the embedder serves.
+
+        Raises:
+            ModelNotFound: the embedder does not serve it.
+        """
+        (served,) = await self._served([model])
+        return await self._search.add_model(collection, served)
+
+    async def _served(self, models: Sequence[str]) -> list[Model]:
+        """Return these models, or all if none is named."""
         served = {model.name: model for model in await self._embedder.models()}
         for name in models:
             if name not in served:
                 raise ModelNotFound(f"model {name!r} is not served", resource=Resource("model", name))
-        return await self._search.create(collection, [served[name] for name in models or served])
+        return [served[name] for name in models or served]
 
     async def search(self, question: Question) -> Answer:
         """Find look-alikes of a picture, or of an image of the collection."""

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from gateway import hashes
 from gateway.ports import Checked, DuplicateId, Embedded, Embedder, Entry, Indexed, Outcome, Search, Version
-from servicekit.errors import Violation, invalid_field
+from servicekit.errors import Aborted, Violation, invalid_field
 
 MAX_ENTRIES = 64
+# How often a batch is begun anew because the collection got another model.
+_CHANGES = 3
 
 
 class Indexer:
@@ -28,6 +30,15 @@ class Indexer:
         _require_batch(entries)
         versions = await _versions(entries)
         _require_distinct(versions)
+        for _ in range(_CHANGES):
+            try:
+                return await self._index(collection, entries, versions)
+            except Aborted as error:
+                if error.metadata.get("collection") != "changed":
+                    raise
+        return await self._index(collection, entries, versions)
+
+    async def _index(self, collection: str, entries: Sequence[Entry], versions: Sequence[Version]) -> list[Indexed]:
         models, checked = await self._check(collection, [version for version in versions if version.content_sha256])
         done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
         known = {position for position, (has, _) in checked.items() if has.content_known}
@@ -53,7 +64,7 @@ class Indexer:
         """Embed and write; what counted as known and is not any more is embedded after all."""
         fresh = [version for version in versions if version.entry.position not in known]
         embedded = await self._embed(fresh, models)
-        done = {v.entry.position: Indexed(v.image_id, r.content_sha256, error=r.error) for v, r in embedded if r.error}
+        done = {v.entry.position: _refused(v, r) for v, r in embedded if r.error}
         ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
         ready += [(v, Embedded.stored(v.content_sha256)) for v in versions if v.entry.position in known]
         written = await self._search.upsert(collection, ready) if ready else []
@@ -70,6 +81,11 @@ class Indexer:
         results = await self._embedder.embed(pictures, models) if pictures else []
         by_key = {key: (i, result) for i, (key, result) in enumerate(zip(distinct, results, strict=True))}
         return [(version, _placed(*by_key[key], version)) for key, version in zip(keys, versions, strict=True)]
+
+
+def _refused(version: Version, result: Embedded) -> Indexed:
+    """Return what became of a picture that cannot be embedded; it has a hash all the same."""
+    return Indexed(version.image_id, version.content_sha256 or result.content_sha256, error=result.error)
 
 
 def _placed(i: int, result: Embedded, version: Version) -> Embedded:
@@ -103,7 +119,7 @@ def _settled(i: int, version: Version, checked: Checked) -> Indexed | None:
 
 def _require_batch(entries: Sequence[Entry]) -> None:
     if not 1 <= len(entries) <= MAX_ENTRIES:
-        raise invalid_field("entries", f"must be in [1, {MAX_ENTRIES}], is {len(entries)}")
+        raise invalid_field("entries", f"has {len(entries)} entries; 1 to {MAX_ENTRIES} are taken")
 
 
 def _require_distinct(versions: Iterable[Version]) -> None:
@@ -112,5 +128,5 @@ def _require_distinct(versions: Iterable[Version]) -> None:
     for version in named:
         if counts[version.image_id] > 1:
             field = f"entries[{version.entry.position}].image_id"
-            message = f"{field}: {version.image_id!r} stands {counts[version.image_id]} times in the batch"
-            raise DuplicateId(message, violations=[Violation(field, message)])
+            problem = f"{version.image_id!r} stands {counts[version.image_id]} times in the batch"
+            raise DuplicateId(f"{field}: {problem}", violations=[Violation(field, problem)])

@@ -156,14 +156,17 @@ class Search(Protocol):
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         """Make a collection that is bound to these models, and return it."""
 
+    async def add_model(self, collection: str, model: Model) -> Payload:
+        """Give a collection one more model, and return the collection."""
+
     async def models_of(self, collection: str) -> list[str]:
-        """Return the names of a collection's models."""
+        """Return the names of the models that searches of a collection use."""
 
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
-        """Return the names of the collection's models and what is known of each image, in order."""
+        """Return the names of the models that images are written with, and what is known of each image, in order."""
 
     async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
-        """Return the names of the collection's models and whether it has the vectors of a content."""
+        """Return the names of the models that searches use, and whether it has the vectors of a content."""
 
     async def recall(self, collection: str, request_id: str, body_sha256: str) -> list[Indexed] | None:
         """Return the answer that was kept for a request, if there is one."""

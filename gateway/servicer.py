@@ -66,6 +66,15 @@ class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
     def FindDuplicates(self, request: pb.FindDuplicatesRequest, context: Context) -> AsyncGenerator[Any]:
         return self._search.duplicates(request)
 
+    async def AddModel(self, request: pb.AddModelRequest, context: Context) -> pb.AddModelResponse:
+        return pb.AddModelResponse(collection=await self._coordinator.add_model(request.collection, request.model))
+
+    async def ActivateModel(self, request: pb.ActivateModelRequest, context: Context) -> Any:
+        return await self._search.hand_on("ActivateModel", request)
+
+    async def RemoveModel(self, request: pb.RemoveModelRequest, context: Context) -> Any:
+        return await self._search.hand_on("RemoveModel", request)
+
     async def GetCollection(self, request: pb.GetCollectionRequest, context: Context) -> Any:
         return await self._search.hand_on("GetCollection", request)
 

@@ -15,6 +15,11 @@ class GatewaySettings(ServerSettings):
     health_port: int = Field(
         50060, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
     )
+    health_interval_seconds: float = Field(
+        1.0,
+        gt=0,
+        description="Time between two notes of its health, in seconds; the services behind it have no part in that.",
+    )
     embedder_address: str = Field(
         "127.0.0.1:50051", description="gRPC target of the embedder, such as dns:///embedder:50051."
     )

@@ -18,9 +18,14 @@ class Agreement:
 
 
 def agreement(a: Sequence[str], b: Sequence[str], k: int) -> Agreement:
-    """Return how far two lists of at most `k` distinct ids agree."""
-    shared = set(a[:k]) & set(b[:k])
-    return Agreement(len(shared) / k, rank_biased_overlap(a, b), kendall_tau(a, b))
+    """Return how far two lists of at most `k` distinct ids agree. Two empty lists agree wholly.
+
+    The overlap is of the places that there are: two short lists of the same images overlap wholly too.
+    """
+    first, second = set(a[:k]), set(b[:k])
+    places = max(len(first), len(second))
+    overlap = len(first & second) / places if places else 1.0
+    return Agreement(overlap, rank_biased_overlap(a, b), kendall_tau(a, b))
 
 
 def rank_biased_overlap(a: Sequence[str], b: Sequence[str], p: float = _P) -> float:

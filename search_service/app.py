@@ -15,17 +15,21 @@ from search_service.images import Images
 from search_service.index import Index
 from search_service.lease import Lease
 from search_service.lite_server import LiteServer
+from search_service.milvus_access import MilvusAccess
 from search_service.milvus_store import MilvusVectorStore
+from search_service.model_change import ModelChanges
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
 from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
 from search_service.servicer_maintenance import MaintenanceServicer
-from search_service.settings import SearchSettings
+from search_service.settings import FAILPOINTS, SearchSettings
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
 from search_service.survey import Survey
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
+from servicekit.failpoints import Failpoints, guarded
 from servicekit.server import App, Service
 
 # A sweep ends in less, as a rule: a command that meets one need not fail.
@@ -39,8 +43,7 @@ Stores = tuple[RedisRecordStore, MilvusVectorStore]
 async def build(settings: SearchSettings) -> AsyncIterator[App]:
     """Open Milvus and Redis and build the service over them; close all in reverse."""
     async with AsyncExitStack() as stack:
-        vectors = await _vectors(stack, settings)
-        records = await _records(stack, settings)
+        records, vectors = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings))
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
         lease = Lease(
             records,
@@ -62,17 +65,18 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             _serving(stack, settings, (records, vectors)),
             _maintenance(settings, (records, vectors), sweeper, guard, lease),
         ]
-        yield App(services, checks=[records, vectors, guard])
+        yield App(services, checks=[records, vectors, guard], stage="search")
 
 
 def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) -> Service:
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
-        Catalogue(*stores),
+        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+        models=ModelChanges(*stores),
         contents=Contents(*stores),
         answers=Answers(stores[0], retention_seconds=settings.answer_retention_seconds),
         evaluator=Evaluator(survey),
@@ -110,6 +114,15 @@ async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisReco
     )
 
 
+def _with_faults(
+    settings: SearchSettings, records: RedisRecordStore, vectors: MilvusVectorStore
+) -> tuple[RedisRecordStore, MilvusVectorStore]:
+    if not settings.fault_injection:
+        return records, vectors
+    failpoints = Failpoints(settings.failpoints, FAILPOINTS)
+    return guarded(records, "records", RECORD_STEPS, failpoints), guarded(vectors, "vectors", VECTOR_STEPS, failpoints)
+
+
 async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:
     uri, flavour = settings.milvus_uri, "server"
     lite: LiteServer | None = None
@@ -119,12 +132,23 @@ async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVec
     return await stack.enter_async_context(
         MilvusVectorStore.open(
             uri,
-            token=settings.milvus_token.get_secret_value(),
+            access=_access(settings),
             flavour=flavour,
             threads=settings.milvus_threads,
             timeout_seconds=settings.milvus_timeout_seconds,
             ensure=lite.ensure if lite else lambda: None,
         )
+    )
+
+
+def _access(settings: SearchSettings) -> MilvusAccess:
+    return MilvusAccess(
+        token=settings.milvus_token.get_secret_value(),
+        database=settings.milvus_database,
+        ca_file=settings.milvus_tls_ca_file,
+        cert_file=settings.milvus_tls_cert_file,
+        key_file=settings.milvus_tls_key_file,
+        server_name=settings.milvus_tls_server_name,
     )
 
 

@@ -118,9 +118,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 @asynccontextmanager
 async def _service(address: str) -> AsyncIterator[Any]:
-    config = channel.service_config("likeness.v1", "likeness_grpc_service_config.json")
-    connection = channel.connect(address, max_message_bytes=_MAX_MESSAGE_BYTES, service_config=config)
-    async with connection:
+    async with channel.connect(address, max_message_bytes=_MAX_MESSAGE_BYTES) as connection:
         try:
             yield maintenance_pb2_grpc.MaintenanceServiceStub(connection)
         except grpc.aio.AioRpcError as error:

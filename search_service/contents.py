@@ -32,18 +32,21 @@ class Contents:
         """
         limits.require_sha256("content_sha256", sha256)
         collection = await self._records.collection(name)
-        (holder,) = await self.holders(collection, [sha256])
+        (holder,) = await self.holders(collection, collection.active, [sha256])
         return collection, holder
 
-    async def holders(self, collection: Collection, sha256s: Sequence[str]) -> list[Record | None]:
-        """Return for each content some image that has it."""
-        return await self._records.holders(collection.uid, sha256s) if sha256s else []
+    async def holders(
+        self, collection: Collection, bindings: Sequence[Binding], sha256s: Sequence[str]
+    ) -> list[Record | None]:
+        """Return for each content some image that has it, and a vector for every binding."""
+        found = await self._records.holders(collection.uid, sha256s) if sha256s else []
+        return [holder if holder and holder.covers(bindings) else None for holder in found]
 
     async def stored(
         self, collection: Collection, bindings: Sequence[Binding], sha256s: Sequence[str]
     ) -> Mapping[str, Stored]:
         """Return by hash what is stored of those contents that every binding has a vector of."""
-        holders = [holder for holder in await self.holders(collection, sha256s) if holder is not None]
+        holders = [holder for holder in await self.holders(collection, bindings, sha256s) if holder is not None]
         rows = await self.rows(bindings, sorted({holder.key for holder in holders}))
         return {h.version.content_sha256: Stored(h, rows[h.key]) for h in holders if h.key in rows}
 

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, query, writer
+from search_service import catalogue, fusion, images, index, ports, query, reading, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -35,8 +35,15 @@ _KINDS = {
     image_search_pb2.IndexParams.KIND_IVF_FLAT: "IVF_FLAT",
     image_search_pb2.IndexParams.KIND_IVF_SQ8: "IVF_SQ8",
     image_search_pb2.IndexParams.KIND_DISKANN: "DISKANN",
+    image_search_pb2.IndexParams.KIND_HNSW_SQ: "HNSW_SQ",
+    image_search_pb2.IndexParams.KIND_IVF_RABITQ: "IVF_RABITQ",
 }
 _KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
+_CONSISTENCIES = {
+    types_pb2.CONSISTENCY_UNSPECIFIED: reading.Consistency.BOUNDED,
+    types_pb2.CONSISTENCY_BOUNDED: reading.Consistency.BOUNDED,
+    types_pb2.CONSISTENCY_STRONG: reading.Consistency.STRONG,
+}
 _OUTCOMES = {
     ports.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
     ports.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
@@ -64,7 +71,7 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
             ef_construction=given.ef_construction or defaults.ef_construction,
             nlist=given.nlist or defaults.nlist,
         ),
-        bindings=tuple(ports.Binding(b.model, b.fingerprint, b.dimension) for b in message.bindings),
+        bindings=tuple(map(from_binding, message.bindings)),
         description=message.description,
     )
 
@@ -72,24 +79,34 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
 def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
     """Return a collection as a message."""
     collection = described.collection
-    active = image_search_pb2.ModelBinding.STATE_ACTIVE
     spec = collection.index
     return image_search_pb2.Collection(
         name=collection.name,
-        models=[binding.model for binding in collection.bindings],
+        models=[binding.model for binding in collection.active],
         metric=_METRIC_VALUES[collection.metric],
         index=image_search_pb2.IndexParams(
             kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
         ),
         description=collection.description,
-        bindings=[
-            image_search_pb2.ModelBinding(
-                model=binding.model, fingerprint=binding.fingerprint, dimension=binding.dimension, state=active
-            )
-            for binding in collection.bindings
-        ],
+        bindings=[_to_binding(binding, described.coverage) for binding in collection.bindings],
         create_time=_time(collection.create_ms),
-        image_count=described.image_count,
+        image_count=described.coverage.images,
+    )
+
+
+def from_binding(message: image_search_pb2.ModelBinding) -> ports.Binding:
+    """Return a model that a collection is to have."""
+    return ports.Binding(message.model, message.fingerprint, message.dimension)
+
+
+def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_search_pb2.ModelBinding:
+    kind = image_search_pb2.ModelBinding
+    return kind(
+        model=binding.model,
+        fingerprint=binding.fingerprint,
+        dimension=binding.dimension,
+        state=kind.STATE_BUILDING if binding.building else kind.STATE_ACTIVE,
+        image_count=coverage.by_tag.get(binding.tag, 0),
     )
 
 
@@ -157,6 +174,8 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
         exclude_self=message.exclude_self,
         fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
+        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        params=_search_params(message.search_params),
     )
 
 
@@ -171,7 +190,13 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         require_all_models=True,
+        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        params=_search_params(message.search_params),
     )
+
+
+def _search_params(message: types_pb2.SearchParams) -> reading.SearchParams:
+    return reading.SearchParams(message.ef, message.nprobe, message.search_list)
 
 
 def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:

@@ -41,14 +41,14 @@ def message_bytes(value: Any) -> int:
 
 
 def record_body(record: Record) -> str:
-    """Return the part of a record that its writer decides, as JSON. The scripts find `sha256` in the first place."""
+    """Return the part of a record that its writer decides, as JSON. The scripts read the first two fields of it."""
     version = record.version
     fields = {
         "sha256": version.content_sha256,
+        "spaces": " ".join(record.spaces),
         "uri": version.uri,
         "attributes": version.attributes,
         "size": [record.width_px, record.height_px],
-        **({"incomplete": True} if record.incomplete else {}),
     }
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -67,7 +67,7 @@ def record(image_id: str, text: str) -> Record:
 def _record_of(image_id: str, fields: dict[str, Any]) -> Record:
     version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
     width_px, height_px = fields["size"]
-    return Record(version, width_px, height_px, incomplete=fields.get("incomplete", False))
+    return Record(version, width_px, height_px, spaces=tuple(fields["spaces"].split()))
 
 
 def row_record(fields: Mapping[str, Any]) -> Record:

@@ -1,10 +1,8 @@
 """Conditions on attributes, as a tree."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from search_service.ports import Attributes
 
 _ABSENT = object()
 
@@ -60,7 +58,7 @@ class Exists:
 Filter = AllOf | AnyOf | NoneOf | OneOf | Between | Exists
 
 
-def holds(condition: Filter, attributes: Attributes) -> bool:
+def holds(condition: Filter, attributes: Mapping[str, Any]) -> bool:
     """Say whether a condition is true of an image's attributes."""
     match condition:
         case AllOf(members):

@@ -9,7 +9,7 @@ from search_service.catalogue import chosen, require_fingerprint
 from search_service.contents import Contents
 from search_service.fusion import Fused, Ranking
 from search_service.images import image_not_found
-from search_service.ports import Binding, Collection, Record, RecordStore, Vector, VectorStore
+from search_service.ports import Binding, Collection, IndexIncomplete, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
 from search_service.retrieval import Retrieval
 from servicekit import deadline
@@ -114,6 +114,9 @@ class Index:
         (record,) = await self._records.read(collection.uid, [image_id])
         if record is None:
             raise image_not_found(image_id)
+        for binding in bindings:
+            if not record.covers([binding]):
+                raise IndexIncomplete(f"image {image_id!r} has no vector of model {binding.model!r}")
         rows = await self._contents.rows(bindings, [record.key])
         if record.key not in rows:
             raise BackendUnavailable(f"the vectors of {image_id!r} cannot be read yet", retry_after_seconds=1.0)
@@ -133,6 +136,7 @@ class Index:
 
 def _require(query: Query) -> None:
     limits.require_search(query.top_k, query.max_distance, query.fusion)
+    limits.require_search_params(query.params)
     if not query.vectors and not query.content_sha256:
         limits.require_image_id(query.image_id)
     if query.condition is not None:

@@ -8,7 +8,8 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import Binding, Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.reading import SearchParams
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -30,13 +31,16 @@ _MAX_FILTER_NODES = 256
 _MAX_WEIGHT = 1000.0
 _MAX_K = 10_000
 _UNIT_TOLERANCE = 1e-3
+_MAX_EF = 32_768
+_MAX_NPROBE = 65_536
+_MAX_SEARCH_LIST = 65_535
 
 
 def require_collection(collection: Collection) -> None:
     """Check a collection that is to be made."""
     if not _COLLECTION_NAME.fullmatch(collection.name):
         raise invalid_field("collection.name", f"must match {_COLLECTION_NAME.pattern}")
-    require_range("collection.models", len(collection.bindings), 1, _MAX_MODELS)
+    require_count("collection.models", len(collection.bindings), _MAX_MODELS, "models")
     if len({binding.model for binding in collection.bindings}) < len(collection.bindings):
         raise invalid_field("collection.models", "a model is named twice")
     if len(collection.description) > _MAX_DESCRIPTION_CHARS:
@@ -46,6 +50,13 @@ def require_collection(collection: Collection) -> None:
     _require_index(collection.index)
 
 
+def require_model(collection: Collection, model: Binding) -> None:
+    """Check a model that a collection is to have beside those that it has."""
+    if len(collection.bindings) == _MAX_MODELS:
+        raise invalid_field("model", f"the collection has {_MAX_MODELS} models, the most that it may have")
+    require_range("binding.dimension", model.dimension, 1, _MAX_DIMENSION)
+
+
 def _require_index(index: IndexSpec) -> None:
     require_range("collection.index.m", index.m, 2, 128)
     require_range("collection.index.ef_construction", index.ef_construction, 8, 1024)
@@ -53,9 +64,15 @@ def _require_index(index: IndexSpec) -> None:
 
 
 def require_range(field: str, value: float, low: float, high: float) -> None:
-    """Check a number, or a count, against its bounds."""
+    """Check a number against its bounds."""
     if not low <= value <= high:
         raise invalid_field(field, f"must be in [{low}, {high}], is {value}")
+
+
+def require_count(field: str, count: int, most: int, things: str) -> None:
+    """Check how many things a list holds: at least one."""
+    if not 1 <= count <= most:
+        raise invalid_field(field, f"has {count:,} {things}; 1 to {most:,} are taken")
 
 
 def require_batch(image_ids: Sequence[str]) -> None:
@@ -64,13 +81,13 @@ def require_batch(image_ids: Sequence[str]) -> None:
     Raises:
         DuplicateId: one does.
     """
-    require_range("images", len(image_ids), 1, _MAX_BATCH)
+    require_count("images", len(image_ids), _MAX_BATCH, "images")
     first: dict[str, int] = {}
     for i, image_id in enumerate(image_ids):
         if first.setdefault(image_id, i) != i:
             field = f"images[{i}].image_id"
-            message = f"{field}: {image_id!r} is the id of images[{first[image_id]}] too"
-            raise DuplicateId(message, violations=[Violation(field, message)])
+            problem = f"{image_id!r} is the id of images[{first[image_id]}] too"
+            raise DuplicateId(f"{field}: {problem}", violations=[Violation(field, problem)])
 
 
 def problem_of(version: Version, field: str) -> InvalidField | None:
@@ -123,7 +140,9 @@ def require_request_id(request_id: str) -> None:
 
 def require_deletion(image_ids: Sequence[str]) -> None:
     """Check ids to delete."""
-    require_range("image_ids", len(image_ids), 1, _MAX_DELETED)
+    if not image_ids:
+        raise invalid_field("image_ids", f"give 1 to {_MAX_DELETED:,} ids, or a filter")
+    require_count("image_ids", len(image_ids), _MAX_DELETED, "ids")
     for i, image_id in enumerate(image_ids):
         if not _IMAGE_ID.fullmatch(image_id):
             raise invalid_field(f"image_ids[{i}]", f"must match {_IMAGE_ID.pattern}")
@@ -161,6 +180,13 @@ def require_duplicates(model: str, max_distance: float) -> None:
     if not model:
         raise invalid_field("model", "name a model")
     require_range("max_distance", max_distance, 0.0, _MAX_DISTANCE)
+
+
+def require_search_params(params: SearchParams) -> None:
+    """Check how hard a search is to look; zero is no demand."""
+    require_range("search_params.ef", params.ef, 0, _MAX_EF)
+    require_range("search_params.nprobe", params.nprobe, 0, _MAX_NPROBE)
+    require_range("search_params.search_list", params.search_list, 0, _MAX_SEARCH_LIST)
 
 
 def require_filter(condition: filters.Filter) -> None:

@@ -66,7 +66,7 @@ async def definition(vectors: RepairVectors, lost: Lost) -> Collection | None:
     known = [read for space in lost.spaces if (read := _read(await vectors.description(space)))]
     if not known:
         return None
-    known.sort(key=lambda collection: len(collection.bindings))
+    known.sort(key=lambda collection: collection.revision)
     bindings = {binding.space: binding for collection in known for binding in collection.bindings}
     present = tuple(binding for space, binding in bindings.items() if space in lost.spaces)
     return replace(known[-1], bindings=present) if present else None

@@ -1,38 +1,52 @@
 """Vectors in Milvus: the embedded Lite or a server, by the same calls."""
 
-import asyncio
-import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import grpc
-import numpy as np
+import structlog
 from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus.exceptions import DataNotMatchException, ParamError
 
-from search_service import encoding
-from search_service.ports import CollectionNotFound, IndexSpec, Match, Metric, Record, Row, RowKey, Vector
+from search_service import dialect, encoding, expression, rows
+from search_service.blocking import Budget, Threads
+from search_service.breaker import Breaker
+from search_service.filters import Filter
+from search_service.milvus_access import MilvusAccess
+from search_service.milvus_repair import MilvusRepair
+from search_service.ports import (
+    CollectionNotFound,
+    IndexSpec,
+    Match,
+    Metric,
+    Row,
+    RowKey,
+    Vector,
+)
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import deadline
-from servicekit.errors import BackendUnavailable, invalid_field
+from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
 
 _NOT_FOUND, _NOT_LOADED = 100, 101
-_MAX_ID_CHARS = 128
-# An image id, `#` and a generation of at most 16 digits.
-_MAX_KEY_CHARS = 160
-_MAX_URI_BYTES = 2048
-_SHA256_CHARS = 64
-_KINDS = {"lite": ("FLAT", "IVF_FLAT"), "server": ("HNSW", "FLAT", "IVF_FLAT", "IVF_SQ8", "DISKANN")}
+# A request that makes no sense to Milvus: an invalid parameter, Milvus Lite's failed plan, and gRPC's own codes.
+_FAULTS = {1100, 2000, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
+_LEVELS = {Consistency.BOUNDED: "Session", Consistency.STRONG: "Strong"}
 _RETRY_AFTER_SECONDS = 1.0
-_CHECK_SECONDS = 1.0
+# Short of a second, after which whoever asks for the check gives up.
+_CHECK_SECONDS = 0.9
+# pymilvus holds a lock of the whole process while it connects anew, for as long as the first connect was allowed.
+_CONNECT_SECONDS = 1.0
+_log = structlog.get_logger()
 
 
-class MilvusVectorStore:
+class MilvusVectorStore(MilvusRepair):
     """The vector store on one Milvus. pymilvus blocks, so every call runs on threads of the store's own.
 
-    Reads are at Session consistency: they see every write of this process, and do not wait for those of others.
+    BOUNDED is Milvus's level Session: reads see every write of this process, and do not wait for those of others.
     """
 
     name = "milvus"
@@ -49,30 +63,44 @@ class MilvusVectorStore:
         self._ensure = ensure
         self._connecting = threading.Lock()
         self._client: MilvusClient | None = None
-        self._kinds = _KINDS[flavour]
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="milvus")
-        self._timeout = timeout_seconds
+        self._is_lite = flavour == "lite"
+        self._offer: dialect.Dialect | None = None
+        self._breaker = Breaker()
+        self._threads = Threads("milvus", threads, timeout_seconds)
+        # Apart, so that a check gets through when calls that hang hold all other threads.
+        self._checker = Threads("milvus-check", 1, _CHECK_SECONDS)
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, uri: str, *, token: str, flavour: str, threads: int, timeout_seconds: float, ensure: Callable[[], None]
+        cls,
+        uri: str,
+        *,
+        flavour: str,
+        threads: int,
+        timeout_seconds: float,
+        ensure: Callable[[], None],
+        token: str = "",
+        access: MilvusAccess | None = None,
     ) -> AsyncIterator["MilvusVectorStore"]:
         """Open a store that connects when it is first used, so that it outlives an absent Milvus.
 
         Args:
             uri: Address of a running Milvus.
-            token: `user:password` or an API key; empty for none.
-            flavour: `lite` or `server`: which kinds of index there are.
+            flavour: `lite` or `server`.
             threads: Calls to Milvus at once.
             timeout_seconds: Longest wait for one call.
             ensure: Called before every check; starts a Milvus of ours again if it has died.
+            token: `user:password` or an API key; empty for none.
+            access: How to be let in, where that takes more than a token.
         """
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+        options = (access or MilvusAccess(token)).options()
 
         def connect(timeout: float) -> MilvusClient:
-            return MilvusClient(uri, token=token, timeout=timeout)
+            # Dedicated: a connection of pymilvus's pool is never closed, and taken for good when its server is gone.
+            return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **options)
 
         store = cls(connect, ensure, flavour, threads, timeout_seconds)
         try:
@@ -82,38 +110,62 @@ class MilvusVectorStore:
 
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         """See VectorStore."""
-        kind = index.kind or self._kinds[0]
-        if kind not in self._kinds:
-            raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(self._kinds)}, not {kind}")
+        kinds = (await self._offered()).kinds
+        kind = index.kind or kinds[0]
+        if kind not in kinds:
+            raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(kinds)}, not {kind}")
         params = MilvusClient.prepare_index_params()
-        params.add_index("vector", index_type=kind, metric_type=metric.value, params=_build_params(kind, index))
+        build = dialect.build_params(kind, index)
+        params.add_index(rows.VECTOR_FIELD, index_type=kind, metric_type=metric.value, params=build)
         await self._call("create_collection", space, schema=_schema(dimension, description), index_params=params)
 
     async def drop(self, space: str) -> None:
         """See VectorStore."""
         await self._call("drop_collection", space)
 
-    async def insert(self, space: str, rows: Sequence[Row]) -> None:
+    async def insert(self, space: str, rows_: Sequence[Row]) -> None:
         """See VectorStore."""
-        await self._call("insert", space, data=[_fields(row) for row in rows])
+        await self._call("insert", space, data=[rows.fields(row) for row in rows_])
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
         """See VectorStore."""
         found = await self._call(
-            "search", space, data=[vector], limit=limit, search_params={"params": _search_params(limit)}, **_SESSION
+            "search",
+            space,
+            data=[vector],
+            limit=limit,
+            filter=await self._expression(condition),
+            search_params={"params": dialect.search_params(params, limit)},
+            consistency_level=_LEVELS[consistency],
         )
-        hits = found[0]
-        return [
-            Match(encoding.key(key), _distance(reported, metric))
-            for key, reported in zip(hits.ids, hits.distances, strict=True)
-        ]
+        ids, reported = found[0].ids, found[0].distances
+        return [Match(encoding.key(key), rows.distance(d, metric)) for key, d in zip(ids, reported, strict=True)]
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        """See VectorStore."""
+        wanted = await self._expression(condition)
+        if not wanted:
+            return None
+        found = await self._call("query", space, filter=wanted, limit=limit + 1, **_reading(consistency))
+        return None if len(found) > limit else rows.vectors(found)
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
-        level = "Strong" if latest else "Session"
         ids = [encoding.key_text(key) for key in keys]
-        rows = await self._call("get", space, ids=ids, output_fields=["pk", "vector"], consistency_level=level)
-        return {encoding.key(row["pk"]): np.asarray(row["vector"], np.float32) for row in rows}
+        consistency = Consistency.STRONG if latest else Consistency.BOUNDED
+        return rows.vectors(await self._call("get", space, ids=ids, **_reading(consistency)))
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
@@ -121,137 +173,124 @@ class MilvusVectorStore:
 
     async def count(self, space: str) -> int:
         """See VectorStore."""
-        rows = await self._call("query", space, filter="", output_fields=["count(*)"], consistency_level="Strong")
-        return int(rows[0]["count(*)"])
-
-    async def space_names(self) -> list[str]:
-        """See RepairVectors."""
-        return list(await self._call("list_collections"))
-
-    async def description(self, space: str) -> str:
-        """See RepairVectors."""
-        return str((await self._call("describe_collection", space))["description"])
-
-    async def scan(self, space: str, after: RowKey | None, limit: int) -> list[Record]:
-        """See RepairVectors."""
-        condition = f"pk > {_literal(encoding.key_text(after) if after else '')}"
-        rows = await self._call("query", space, filter=condition, limit=limit, output_fields=_RECORD_FIELDS, **_STRONG)
-        return [encoding.row_record(row) for row in sorted(rows, key=lambda row: str(row["pk"]))]
-
-    async def held(self, space: str, keys: Sequence[RowKey]) -> set[RowKey]:
-        """See RepairVectors."""
-        if not keys:
-            return set()
-        condition = f"pk in {_literal([encoding.key_text(key) for key in keys])}"
-        rows = await self._call("query", space, filter=condition, output_fields=["pk"], **_STRONG)
-        return {encoding.key(row["pk"]) for row in rows}
+        found = await self._call("query", space, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        return int(found[0]["count(*)"])
 
     async def check(self) -> None:
         """See VectorStore."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._ensure)
-        # Short, so that checks of a Milvus that hangs do not take all the threads.
-        async with deadline.limit(_CHECK_SECONDS):
-            await self._call("list_collections")
+        with self._judged():
+            async with deadline.limit(_CHECK_SECONDS):
+                await self._checker.run(lambda _: self._ensure())
+                await self._run(self._checker, "list_collections")
+                # Anew each time: it may be another version by now.
+                self._offer = await self._described(self._checker)
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        began, was_open = time.monotonic(), self._breaker.is_open
+        try:
+            yield
+        except BaseException as error:
+            self._breaker.failed(began)
+            if self._breaker.is_open and not was_open:
+                _log.warning("Milvus does not answer", problem=_reason(error))
+            raise
+
+    async def _offered(self) -> dialect.Dialect:
+        self._offer = self._offer or await self._described(self._threads)
+        return self._offer
+
+    async def _described(self, threads: Threads) -> dialect.Dialect:
+        return dialect.LITE if self._is_lite else dialect.of_server(await self._run(threads, "get_server_version"))
+
+    async def _expression(self, condition: Filter | None) -> str:
+        if condition is None:
+            return ""
+        return expression.expression(condition, negates=(await self._offered()).negates)
 
     async def _call(self, method: str, *args: Any, **options: Any) -> Any:
-        timeout = deadline.remaining(self._timeout)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, lambda: self._blocking(method, *args, timeout=timeout, **options)
-        )
+        if self._breaker.is_open:
+            raise _unavailable()
+        return await self._run(self._threads, method, *args, **options)
 
-    def _blocking(self, method: str, *args: Any, **options: Any) -> Any:
+    async def _run(self, threads: Threads, method: str, *args: Any, **options: Any) -> Any:
         try:
-            return self._loaded(method, *args, **options)
-        except MilvusException as error:
-            if error.code == _NOT_FOUND:
-                raise CollectionNotFound("the collection was deleted") from error
-            raise _unavailable() from error
-        except grpc.RpcError as error:  # pymilvus lets some of these through unwrapped
+            return await threads.run(lambda budget: self._blocking(budget, method, *args, **options))
+        except TimeoutError as error:
             raise _unavailable() from error
 
-    def _loaded(self, method: str, *args: Any, **options: Any) -> Any:
-        """Call; a Milvus that was restarted must load the collection first."""
-        client = self._connected(options["timeout"])
+    def _blocking(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
         try:
-            return getattr(client, method)(*args, **options)
+            result = self._loaded(budget, method, *args, **options)
+        except (MilvusException, grpc.RpcError) as error:
+            problem = _problem(error)
+            if not isinstance(problem, BackendUnavailable):
+                self._breaker.answered()
+            if problem is None:
+                raise
+            raise problem from error
+        self._breaker.answered()
+        return result
+
+    def _loaded(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
+        """Call; a Milvus that was restarted must load the collection first. Nothing is called without a timeout."""
+        client = self._connected(budget)
+        call = getattr(client, method)
+        try:
+            return call(*args, timeout=budget.left(), **options)
         except MilvusException as error:
             if error.code != _NOT_LOADED:
                 raise
-        client.load_collection(args[0], timeout=options["timeout"])
-        return getattr(client, method)(*args, **options)
+        client.load_collection(args[0], timeout=budget.left())
+        return call(*args, timeout=budget.left(), **options)
 
-    def _connected(self, timeout: float) -> MilvusClient:
+    def _connected(self, budget: Budget) -> MilvusClient:
         if self._client is None:
-            if not self._connecting.acquire(timeout=timeout):
-                raise _unavailable()
+            if not self._connecting.acquire(timeout=budget.left()):
+                raise TimeoutError
             try:
-                self._client = self._client or self._connect(timeout)
+                self._client = self._client or self._connect(budget.left())
             finally:
                 self._connecting.release()
         return self._client
 
     def _close(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
+        self._checker.close()
         if self._client is not None:
             self._client.close()
 
 
-_SESSION = {"consistency_level": "Session"}
-_STRONG = {"consistency_level": "Strong"}
-_RECORD_FIELDS = ["pk", "image_id", "generation", "content_sha256", "uri", "attributes", "width_px", "height_px"]
+def _reading(consistency: Consistency) -> dict[str, Any]:
+    return {"output_fields": [expression.KEY_FIELD, rows.VECTOR_FIELD], "consistency_level": _LEVELS[consistency]}
 
 
 def _unavailable() -> BackendUnavailable:
     return BackendUnavailable("the vector store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS)
 
 
-def _literal(value: str | list[str]) -> str:
-    """Return text, or a list of it, as Milvus's expressions spell it: as JSON does."""
-    return json.dumps(value, ensure_ascii=False)
+def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
+    """Return what either kind of pymilvus's exceptions means to a caller; None for a fault of ours."""
+    # The code of a MilvusException is a number, or gRPC's own; that of an RpcError is a method.
+    code = error.code() if isinstance(error, grpc.RpcError) else error.code
+    if code == _NOT_FOUND:
+        return CollectionNotFound("the collection was deleted")
+    if isinstance(error, ParamError | DataNotMatchException) or code in _FAULTS:
+        return None
+    return _unavailable()
+
+
+def _reason(error: BaseException) -> str:
+    """Return what stands at the root of an error, for the log."""
+    # pymilvus raises errors from themselves.
+    while error.__cause__ is not None and error.__cause__ is not error:
+        error = error.__cause__
+    return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
 
 
 def _schema(dimension: int, description: str) -> Any:
     schema = MilvusClient.create_schema(auto_id=False, description=description)
-    schema.add_field("pk", DataType.VARCHAR, is_primary=True, max_length=_MAX_KEY_CHARS)
-    schema.add_field("image_id", DataType.VARCHAR, max_length=_MAX_ID_CHARS)
-    schema.add_field("generation", DataType.INT64)
-    schema.add_field("content_sha256", DataType.VARCHAR, max_length=_SHA256_CHARS)
-    schema.add_field("uri", DataType.VARCHAR, max_length=_MAX_URI_BYTES)
-    schema.add_field("attributes", DataType.JSON)
-    schema.add_field("width_px", DataType.INT32)
-    schema.add_field("height_px", DataType.INT32)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimension)
+    for name, kind, limits in rows.FIELDS:
+        schema.add_field(name, DataType[kind], **limits)
+    schema.add_field(rows.VECTOR_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
     return schema
-
-
-def _fields(row: Row) -> dict[str, Any]:
-    version = row.record.version
-    return {
-        "pk": encoding.key_text(row.record.key),
-        "image_id": version.image_id,
-        "generation": row.record.generation,
-        "content_sha256": version.content_sha256,
-        "uri": version.uri,
-        "attributes": dict(version.attributes),
-        "width_px": row.record.width_px,
-        "height_px": row.record.height_px,
-        "vector": row.vector,
-    }
-
-
-def _build_params(kind: str, index: IndexSpec) -> dict[str, int]:
-    if kind == "HNSW":
-        return {"M": index.m, "efConstruction": index.ef_construction}
-    return {"nlist": index.nlist} if kind.startswith("IVF") else {}
-
-
-def _search_params(limit: int) -> dict[str, int]:
-    """Return the effort of a search for every kind of index; Milvus reads the one that is the collection's."""
-    return {"ef": max(128, 2 * limit), "nprobe": 32, "search_list": max(100, limit)}
-
-
-def _distance(reported: float, metric: Metric) -> float:
-    """Return the distance in [0, 2]: Milvus reports the square for L2 and the cosine for COSINE."""
-    distance = max(0.0, reported) ** 0.5 if metric is Metric.L2 else 1.0 - reported
-    return float(min(2.0, max(0.0, distance)))

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from search_service.filters import Filter
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import errors
 
 Vector = npt.NDArray[np.float32]
@@ -59,6 +61,12 @@ class IndexIncomplete(errors.FailedPrecondition):
     reason = "INDEX_INCOMPLETE"
 
 
+class CollectionChanged(errors.Aborted):
+    """The collection got another model while the call went on: all of it must be done again."""
+
+    reason = "CONFLICT"
+
+
 class DuplicateId(errors.InvalidArgument):
     """One id stands twice in a batch."""
 
@@ -90,17 +98,29 @@ class IndexSpec:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A model as a collection uses it, and the name of the vector space that holds its vectors."""
+    """A model as a collection uses it, and the name of the vector space that holds its vectors.
+
+    Every write goes to all bindings; searches use those that are not `building`. No two spaces ever have one name.
+    """
 
     model: str
     fingerprint: str
     dimension: int
     space: str = ""
+    building: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The end of the space's name, by which a record names the spaces that hold it."""
+        return self.space.rpartition("_")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data."""
+    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data.
+
+    `revision` grows with every change of the bindings.
+    """
 
     uid: str
     name: str
@@ -109,6 +129,12 @@ class Collection:
     bindings: tuple[Binding, ...]
     description: str = ""
     create_ms: int = 0
+    revision: int = 1
+
+    @property
+    def active(self) -> tuple[Binding, ...]:
+        """The bindings that searches use."""
+        return tuple(binding for binding in self.bindings if not binding.building)
 
 
 class RowKey(NamedTuple):
@@ -138,8 +164,12 @@ class Record:
     generation: int = 0
     create_ms: int = 0
     update_ms: int = 0
-    incomplete: bool = False
-    """Whether it is known to lack rows, so that a write of the same content must write them."""
+    spaces: tuple[str, ...] = ()
+    """Tags of the spaces that hold its row."""
+
+    def covers(self, bindings: Sequence[Binding]) -> bool:
+        """Say whether it has a row for each of these."""
+        return all(binding.tag in self.spaces for binding in bindings)
 
     @property
     def key(self) -> RowKey:
@@ -178,8 +208,17 @@ class Outcome(Enum):
     UPDATED = "UPDATED"
     UNCHANGED = "UNCHANGED"
     CONFLICT = "CONFLICT"
+    CHANGED = "CHANGED"
+    """Nothing: it was written for an earlier revision of the collection."""
     GONE = "GONE"
     """Nothing: it came without vectors, and there is no image left that it could have them from."""
+
+
+class Coverage(NamedTuple):
+    """How many images a collection holds, and by tag how many of them have a row in each space."""
+
+    images: int
+    by_tag: Mapping[str, int]
 
 
 class VectorStore(Protocol):
@@ -198,8 +237,26 @@ class VectorStore(Protocol):
     async def insert(self, space: str, rows: Sequence[Row]) -> None:
         """Add rows whose keys are new. Once returned, this process's searches see them."""
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first."""
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
+        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first.
+
+        With a condition, the nearest of those that may fulfil it: all that do, and others where the store cannot tell.
+        """
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        """Return all rows that may fulfil a condition; None if they are over `limit`, or the store cannot tell any."""
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""
@@ -223,11 +280,12 @@ class RecordStore(Protocol):
     async def prepare(self, collection: Collection) -> None:
         """List a collection as one to be cleared away, until `register` says otherwise."""
 
-    async def register(self, collection: Collection) -> None:
-        """Make a prepared collection visible.
+    async def register(self, collection: Collection, within_seconds: float) -> None:
+        """Make a collection visible that was prepared less than this ago: an older one may be being cleared away.
 
         Raises:
             CollectionExists: the name is taken.
+            BackendUnavailable: it was prepared longer ago.
         """
 
     async def collection(self, name: str) -> Collection:
@@ -268,14 +326,40 @@ class RecordStore(Protocol):
             CollectionNotFound: the collection is gone.
         """
 
-    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
+    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
         """Make each record the image's own, unless its intent is gone or a later write or delete has won: CONFLICT.
 
-        Rows that this, or the conflict, leaves without a record become garbage.
+        Rows that this, or the conflict, leaves without a record become garbage. Nothing is made if the collection was
+        fenced at a revision above the one that the records were written for: CHANGED.
         """
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
-        """Remove records, leaving tombstones that stop writes begun before; say which were there."""
+    async def fence(self, uid: str, revision: int) -> None:
+        """Refuse, from now on, to commit what was written for an earlier revision of the collection."""
+
+    async def coverage(self, uid: str) -> Coverage:
+        """Return how many images a collection holds, and how many of them each space holds."""
+
+    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+        """Replace the definition of which `changed` is the next revision, and retire spaces that it names no more.
+
+        Returns:
+            Whether it was the next one; else nothing is done.
+        """
+
+    async def retire(self, spaces: Sequence[str]) -> None:
+        """List spaces as ones to be dropped, until `redefine` names them in a collection."""
+
+    async def retired(self, older_than_seconds: float, limit: int) -> list[str]:
+        """Return at most `limit` spaces to be dropped that have been so for this long."""
+
+    async def forget_spaces(self, spaces: Sequence[str]) -> None:
+        """Take spaces off that list: they are dropped."""
+
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
+        """Remove records, leaving tombstones that stop writes begun before; say which were there.
+
+        With the generation of each, only those records that still have it.
+        """
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
         """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""

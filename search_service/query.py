@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from search_service import filters
 from search_service.fusion import Fusion
 from search_service.ports import Record
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from search_service.writer import ModelVector
 
 
@@ -24,6 +25,8 @@ class Query:
     exclude_self: bool = False
     fusion: Fusion = field(default_factory=Fusion)
     require_all_models: bool = False
+    consistency: Consistency = Consistency.BOUNDED
+    params: SearchParams = DEFAULT_PARAMS
 
     def wants(self, record: Record, distance: float) -> bool:
         """Say whether an image at this distance may be an answer."""

@@ -14,6 +14,8 @@ from search_service.restore import Restorer
 
 _UID_CHARS = 8
 _MAX_NAME_CHARS = 63
+# A lost collection is listed nowhere as about to be made, which counts as long ago.
+_ANY_AGE_SECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Rebuilder:
 
     async def _finish(self, plan: _Plan) -> None:
         if plan.hidden:
-            await self._records.register(plan.collection)
+            await self._records.register(plan.collection, _ANY_AGE_SECONDS)
         await self._guard.refuses(plan.collection)
 
     async def _plan(self, names: Sequence[str]) -> tuple[list[_Plan], list[Finding]]:

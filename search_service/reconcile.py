@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from search_service import encoding, lost
 from search_service.guard import Guard
@@ -121,14 +122,18 @@ class Reconciler:
     async def _missing(
         self, collection: Collection, records: Sequence[Record], turn: Turn, mend: bool
     ) -> list[Finding]:
-        lacking = {b.model: await self._without_row(collection, b, records) for b in collection.bindings}
-        affected = {record.key: record for records in lacking.values() for record in records}
+        lacking = {b: await self._without_row(collection, b, records) for b in collection.bindings}
+        affected: dict[RowKey, Record] = {}
+        for binding, lacks in lacking.items():
+            for record in lacks:
+                spaces = affected.get(record.key, record).spaces
+                affected[record.key] = replace(record, spaces=tuple(tag for tag in spaces if tag != binding.tag))
         turn.require()
         news = await self._records.mark(collection.uid, list(affected.values())) if mend and affected else []
         marked = {key for key, new in zip(affected, news, strict=False) if new}
         return [
-            Finding(Kind.MISSING_ROW, collection.name, model, *record.key, repaired=record.key in marked)
-            for model, lacks in lacking.items()
+            Finding(Kind.MISSING_ROW, collection.name, binding.model, *record.key, repaired=record.key in marked)
+            for binding, lacks in lacking.items()
             for record in lacks
         ]
 
@@ -137,7 +142,9 @@ class Reconciler:
             held = await self._vectors.held(binding.space, [record.key for record in records])
         except CollectionNotFound:
             held = set()
-        lacking = [record for record in records if record.key not in held]
+        # A model that is being built lacks what nobody has indexed again yet.
+        expected = [record for record in records if not binding.building or record.covers([binding])]
+        lacking = [record for record in expected if record.key not in held]
         # One that was replaced or deleted meanwhile has rows elsewhere, or needs none.
         again = await self._records.read(collection.uid, [record.version.image_id for record in lacking])
         return [was for was, now in zip(lacking, again, strict=True) if now is not None and now.key == was.key]

@@ -16,7 +16,10 @@ _RETRY_AFTER_SECONDS = 1.0
 # A node of a cluster that hangs must not keep a look at all of them from the rest.
 _REPORT_SECONDS = 0.5
 # Nothing is acknowledged on the word of these scripts, so they wait for no replica.
-_UNACKNOWLEDGED = {"dropped", "expire", "garbage", "holders", "named", "release", "renew", "take", "unnamed"}
+_UNACKNOWLEDGED = {
+    *("coverage", "dropped", "garbage", "holders", "named", "unnamed"),
+    *("expire", "forget", "release", "renew", "take"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 COLLECTIONS = "{likeness}:collections"
 DROPPED = "{likeness}:dropped"
+RETIRED = "{likeness}:retired"
 LEASE = "{likeness}:lease"
 
 

@@ -1,7 +1,6 @@
 """What mends the records, as scripts: the part of the record store that serving does not need."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -10,7 +9,7 @@ from search_service.ports import Record, RowKey
 from search_service.ports_repair import Named, Restoration
 from search_service.redis_keys import LEASE, keys
 
-COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents")
+COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents", "coverage", "fence")
 
 
 def restoring(commit: str, restore: str) -> str:
@@ -54,8 +53,8 @@ class RedisRepair:
 
     async def mark(self, uid: str, records: Sequence[Record]) -> list[bool]:
         """See RepairRecords."""
-        marks = [(*record.key, encoding.record_body(replace(record, incomplete=True))) for record in records]
-        return [bool(new) for new in await self._run("mark", keys(uid, "records"), list(chain.from_iterable(marks)))]
+        marks = chain.from_iterable((*record.key, encoding.record_body(record)) for record in records)
+        return [bool(new) for new in await self._run("mark", keys(uid, "records", "coverage"), list(marks))]
 
     async def restore(
         self, uid: str, generation: int, versions: Sequence[Restoration], older_than_seconds: float

@@ -26,11 +26,12 @@ from search_service.redis_keys import COLLECTIONS as _COLLECTIONS
 from search_service.redis_keys import DROPPED as _DROPPED
 from search_service.redis_keys import key as _key
 from search_service.redis_keys import keys as _keys
+from search_service.redis_models import RedisModels
 from search_service.redis_repair import COMMIT_KEYS, RedisRepair, restoring
 from servicekit import deadline
-from servicekit.errors import Resource
+from servicekit.errors import BackendUnavailable, Resource
 
-_PER_COLLECTION = ("generation", "intents", "records", "ids", "contents", "garbage", "tombstones", "tombstone_times")
+_PER_COLLECTION = ("generation", *COMMIT_KEYS, "tombstone_times")
 _EXCEPTIONS = Exceptions((RedisError, RedisClusterException), ResponseError, NoScriptError, MovedError)
 
 
@@ -39,7 +40,7 @@ def collection_not_found(name: str) -> CollectionNotFound:
     return CollectionNotFound(f"there is no collection {name!r}", resource=Resource("collection", name))
 
 
-class RedisRecordStore(RedisRepair):
+class RedisRecordStore(RedisRepair, RedisModels):
     """The record store on Redis. `client` is a Redis or a RedisCluster, which share their commands but no type."""
 
     name = "redis"
@@ -83,11 +84,14 @@ class RedisRecordStore(RedisRepair):
         generation = _key(collection.uid, "generation")
         await self._calls.write(generation, "SETNX", generation, 0)
 
-    async def register(self, collection: Collection) -> None:
+    async def register(self, collection: Collection, within_seconds: float) -> None:
         """See RecordStore."""
-        if not await self._run("register", _registry(), _registration(collection)):
-            name = collection.name
+        name, within_ms = collection.name, round(within_seconds * 1000)
+        registered = int(await self._run("register", _registry(), [*_registration(collection), within_ms]))
+        if registered == 0:
             raise CollectionExists(f"there is a collection {name!r} already", resource=Resource("collection", name))
+        if registered < 0:
+            raise BackendUnavailable(f"the collection {name!r} could not be made in {within_seconds:g} s")
 
     async def collection(self, name: str) -> Collection:
         """See RecordStore."""
@@ -157,17 +161,18 @@ class RedisRecordStore(RedisRepair):
             raise CollectionNotFound("the collection was deleted")
         return [int(last) - len(image_ids) + 1 + i for i in range(len(image_ids))]
 
-    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
+    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
         """See RecordStore."""
         keys = _keys(uid, *COMMIT_KEYS)
         writes = [[r.version.image_id, r.generation, encoding.record_body(r)] for r in records]
-        outcomes = await self._run("commit", keys, list(chain.from_iterable(writes)))
+        outcomes = await self._run("commit", keys, [revision, *chain.from_iterable(writes)])
         return [Outcome(outcome) for outcome in outcomes]
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
         """See RecordStore."""
-        keys = _keys(uid, "generation", "records", "ids", "garbage", "tombstones", "tombstone_times", "contents")
-        removed = await self._run("delete", keys, image_ids)
+        records = ("records", "ids", "garbage", "tombstones", "tombstone_times", "contents", "coverage")
+        wanted = map(encoding.key_text, map(RowKey, image_ids, generations)) if generations else image_ids
+        removed = await self._run("delete", _keys(uid, "generation", *records), list(wanted))
         return [bool(was_there) for was_there in removed] or [False] * len(image_ids)
 
     async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
@@ -182,8 +187,7 @@ class RedisRecordStore(RedisRepair):
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         """See RecordStore."""
-        async with self._asking():
-            await self._redis.zrem(_key(uid, "garbage"), *map(encoding.key_text, keys))
+        await self._run("forget", _keys(uid, "garbage"), list(map(encoding.key_text, keys)))
 
     async def recall(self, uid: str, request_id: str) -> Kept | None:
         """See RecordStore."""
@@ -249,7 +253,9 @@ async def _connected(address: RedisAddress, access: RedisAccess, options: redis_
 def _scripts() -> dict[str, str]:
     folder = resources.files("search_service").joinpath("scripts")
     texts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
-    return texts | {"restore": restoring(texts["commit"], texts["restore"])}
+    common = texts.pop("common")
+    texts["restore"] = restoring(texts["commit"], texts["restore"])
+    return {name: f"{common}\n{text}" for name, text in texts.items()}
 
 
 def _registry() -> list[str]:

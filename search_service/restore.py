@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import groupby
 
 from search_service.lease import Turn
@@ -21,7 +22,7 @@ class Restorer:
 
     async def run(self, collection: Collection, turn: Turn) -> AsyncGenerator[Step]:
         """Yield after each batch of rows what was restored. The times of a restored record are now."""
-        first = collection.bindings[0].space
+        first = collection.active[0].space
         total, done = await self._vectors.count(first), 0
         turn.require()
         # Writes may begin once the collection is visible, even if not one row is left.
@@ -47,23 +48,24 @@ class Restorer:
             yield kept
 
     async def _restore(self, collection: Collection, rows: Sequence[Record], turn: Turn) -> tuple[int, list[Finding]]:
-        complete = await self._complete(collection, [row.key for row in rows])
+        spaces = await self._spaces(collection, [row.key for row in rows])
+        complete = {key for key, tags in spaces.items() if {binding.tag for binding in collection.active} <= set(tags)}
         versions = {i: list(each) for i, each in groupby(rows, lambda row: row.version.image_id)}
         best = {i: _newest([row for row in each if row.key in complete]) for i, each in versions.items()}
         known = dict(zip(versions, await self._records.read(collection.uid, list(versions)), strict=True))
         wanted = [row for i, row in best.items() if row and _is_newer(row, known[i], complete)]
         turn.require()
-        restored = await self._commit(collection, wanted, {i: r.generation for i, r in known.items() if r}, rows)
+        held = [replace(row, spaces=spaces[row.key]) for row in wanted]
+        restored = await self._commit(collection, held, {i: r.generation for i, r in known.items() if r}, rows)
         over = [row.key for i in restored for row in versions[i] if row is not best[i]]
         await self._records.discard(collection.uid, over)
         bare = [i for i, row in best.items() if row is None and known[i] is None]
         return len(restored), [Finding(Kind.INCOMPLETE_IMAGE, collection.name, image_id=i) for i in bare]
 
-    async def _complete(self, collection: Collection, keys: Sequence[RowKey]) -> set[RowKey]:
-        complete = set(keys)
-        for binding in collection.bindings[1:]:
-            complete &= await self._vectors.held(binding.space, keys)
-        return complete
+    async def _spaces(self, collection: Collection, keys: Sequence[RowKey]) -> dict[RowKey, tuple[str, ...]]:
+        """Return for each row the tags of the spaces that hold it."""
+        held = {binding.tag: await self._vectors.held(binding.space, keys) for binding in collection.bindings}
+        return {key: tuple(tag for tag, rows in held.items() if key in rows) for key in keys}
 
     async def _commit(
         self, collection: Collection, wanted: Sequence[Record], replaced: dict[str, int], seen: Sequence[Record]

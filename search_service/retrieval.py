@@ -1,17 +1,32 @@
 """One search: nearest rows from the vector store, held against the records until enough of them are true."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from search_service.fusion import Neighbour, Ranking
-from search_service.ports import DEEPEST, Binding, Collection, Match, Metric, Record, RecordStore, Vector, VectorStore
+from search_service.ports import (
+    DEEPEST,
+    Binding,
+    Collection,
+    Match,
+    Metric,
+    Record,
+    RecordStore,
+    RowKey,
+    Vector,
+    VectorStore,
+)
 from search_service.query import Query
 from servicekit.errors import ServiceError
 
 _DEEPER = 4
+# Kinds of index that know vectors, and so distances, only roughly.
+_ROUGH = {"IVF_SQ8", "HNSW_SQ", "IVF_RABITQ"}
+_MOST_SELECTED_BYTES = 16 * 1024 * 1024
+_COMPONENT_BYTES = 4
 
 
 @dataclass(slots=True)
@@ -62,6 +77,8 @@ class Retrieval:
             for probe in pending:
                 probe.limit = min(DEEPEST, probe.limit * _DEEPER)
             await self._look(pending)
+        if self.collection.index.kind in _ROUGH:
+            await asyncio.gather(*map(self._refine, probes))
         return [self._ranking(probe) for probe in probes if probe.binding.model not in self.failed]
 
     async def _look(self, probes: Sequence[_Probe]) -> None:
@@ -73,11 +90,33 @@ class Retrieval:
         await asyncio.gather(*map(self._complete, probes))
 
     async def _search(self, probe: _Probe) -> None:
-        space, metric = probe.binding.space, self.collection.metric
         try:
-            probe.take(await self.stores[1].search(space, metric, probe.vector, probe.limit))
+            probe.take(await self._nearest(probe))
         except ServiceError as error:
             self.failed[probe.binding.model] = error
+
+    async def _nearest(self, probe: _Probe) -> list[Match]:
+        space, query = probe.binding.space, self.query
+        matches = await self.stores[1].search(
+            space,
+            self.collection.metric,
+            probe.vector,
+            probe.limit,
+            condition=query.condition,
+            consistency=query.consistency,
+            params=query.params,
+        )
+        if query.condition is None or len(matches) >= probe.limit:
+            return matches
+        # An index that looks at some of its rows finds too few of those that fit, where few do: all of them are read.
+        most = min(DEEPEST - 1, _MOST_SELECTED_BYTES // (_COMPONENT_BYTES * probe.binding.dimension))
+        vectors = await self.stores[1].select(space, query.condition, most, consistency=query.consistency)
+        return matches if vectors is None else self._measured(probe, vectors)[: probe.limit]
+
+    def _measured(self, probe: _Probe, vectors: Mapping[RowKey, Vector]) -> list[Match]:
+        metric = self.collection.metric
+        matches = [Match(key, distance(metric, vector, probe.vector)) for key, vector in vectors.items()]
+        return sorted(matches, key=lambda match: match.distance)
 
     async def _complete(self, probe: _Probe) -> None:
         """Add the present rows of images of which only another version was found.
@@ -87,7 +126,7 @@ class Retrieval:
         """
         found = {match.key for match in probe.matches}
         records = [self.records.get(image_id) for image_id in {key.image_id for key in found}]
-        absent = [record.key for record in records if record is not None and record.key not in found]
+        absent = [r.key for r in records if r is not None and r.key not in found and r.covers([probe.binding])]
         if not absent or probe.binding.model in self.failed:
             return
         try:
@@ -95,8 +134,20 @@ class Retrieval:
         except ServiceError as error:
             self.failed[probe.binding.model] = error
             return
-        rows = [Match(key, distance(self.collection.metric, vector, probe.vector)) for key, vector in vectors.items()]
+        rows = self._measured(probe, vectors)
         probe.matches.extend(row for row in rows if probe.exhausted or row.distance <= probe.farthest)
+
+    async def _refine(self, probe: _Probe) -> None:
+        """Take the true distances of the nearest, from their vectors."""
+        nearest = sorted(self._true(probe), key=lambda match: match.distance)[: self.depth + self.margin]
+        if not nearest or probe.binding.model in self.failed:
+            return
+        try:
+            vectors = await self.stores[1].fetch(probe.binding.space, [match.key for match in nearest])
+        except ServiceError as error:
+            self.failed[probe.binding.model] = error
+            return
+        probe.matches = self._measured(probe, vectors)
 
     def _enough(self, probe: _Probe) -> bool:
         beyond = self.query.max_distance is not None and probe.farthest > self.query.max_distance

@@ -17,6 +17,7 @@ from search_service.duplicates import Duplicates
 from search_service.evaluation import Evaluator
 from search_service.images import Images
 from search_service.index import Index
+from search_service.model_change import ModelChanges
 from search_service.writer import Writer
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -32,6 +33,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         images: Images,
         index: Index,
         *,
+        models: ModelChanges,
         contents: Contents,
         answers: Answers,
         evaluator: Evaluator,
@@ -39,6 +41,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> None:
         self._catalogue = catalogue
         self._writer = writer
+        self._models = models
         self._contents = contents
         self._answers = answers
         self._images = images
@@ -71,13 +74,30 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         await self._catalogue.delete(request.name, force=request.force)
         return public.DeleteCollectionResponse()
 
+    async def AddBinding(
+        self, request: search_pb2.AddBindingRequest, context: Context
+    ) -> search_pb2.AddBindingResponse:
+        changed = await self._models.add(request.collection, convert.from_binding(request.binding))
+        return search_pb2.AddBindingResponse(collection=convert.to_collection(changed))
+
+    async def ActivateModel(
+        self, request: public.ActivateModelRequest, context: Context
+    ) -> public.ActivateModelResponse:
+        asked = (request.collection, request.model, request.replaces)
+        changed = await self._models.activate(*asked, force=request.force)
+        return public.ActivateModelResponse(collection=convert.to_collection(changed))
+
+    async def RemoveModel(self, request: public.RemoveModelRequest, context: Context) -> public.RemoveModelResponse:
+        changed = await self._models.remove(request.collection, request.model, force=request.force)
+        return public.RemoveModelResponse(collection=convert.to_collection(changed))
+
     async def CheckImages(
         self, request: search_pb2.CheckImagesRequest, context: Context
     ) -> search_pb2.CheckImagesResponse:
         versions = [convert.from_version(image) for image in request.images]
         collection, known = await self._writer.check(request.collection, versions)
         return search_pb2.CheckImagesResponse(
-            collection=convert.to_collection(Described(collection, 0)),
+            collection=convert.to_collection(Described(collection)),
             results=[convert.to_check_result(result) for result in known],
         )
 
@@ -94,7 +114,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.FindContentResponse:
         collection, holder = await self._contents.find(request.collection, request.content_sha256)
         return search_pb2.FindContentResponse(
-            collection=convert.to_collection(Described(collection, 0)),
+            collection=convert.to_collection(Described(collection)),
             image_id=holder.version.image_id if holder else "",
         )
 
@@ -137,7 +157,13 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
 
     async def ListImages(self, request: public.ListImagesRequest, context: Context) -> public.ListImagesResponse:
         condition = from_filter(request.filter) if request.HasField("filter") else None
-        page = await self._images.page(request.collection, request.page_size, request.page_token, condition)
+        page = await self._images.page(
+            request.collection,
+            request.page_size,
+            request.page_token,
+            condition,
+            missing_model=request.missing_model,
+        )
         return convert.to_list_response(page)
 
     async def DeleteImages(self, request: public.DeleteImagesRequest, context: Context) -> public.DeleteImagesResponse:

@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from search_service import redis_address
 from search_service.redis_address import RedisAccess
-from servicekit.settings import ServerSettings
+from search_service.steps import RECORD_STEPS, VECTOR_STEPS
+from servicekit.failpoints import Failpoints, names
+from servicekit.settings import MAX_PASSED_ON_MESSAGE_BYTES, ServerSettings
+
+FAILPOINTS = (*names("records", RECORD_STEPS), *names("vectors", VECTOR_STEPS))
 
 
 class SearchSettings(ServerSettings):
@@ -20,11 +24,28 @@ class SearchSettings(ServerSettings):
     health_port: int = Field(
         50062, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
     )
+    max_message_bytes: int = Field(
+        MAX_PASSED_ON_MESSAGE_BYTES,
+        ge=1024 * 1024,
+        lt=2**30,
+        description="Largest request, in bytes: 8 MiB over the gateway's, which grow on their way.",
+    )
     milvus_uri: str = Field(
         "likeness.db",
         description="Milvus address, such as http://milvus:19530, or the file of an embedded Milvus Lite.",
     )
     milvus_token: SecretStr = Field(SecretStr(""), description="Milvus `user:password` or API key; empty for none.")
+    milvus_database: str = Field("", description="Milvus database, which must be there; empty for the default one.")
+    milvus_tls_ca_file: FilePath | None = Field(
+        None, description="PEM file of the authorities that an https Milvus is checked against; empty for the system's."
+    )
+    milvus_tls_cert_file: FilePath | None = Field(
+        None, description="PEM file of the certificate that Milvus is shown; needs its key and milvus_tls_ca_file."
+    )
+    milvus_tls_key_file: FilePath | None = Field(None, description="PEM file of that certificate's key.")
+    milvus_tls_server_name: str = Field(
+        "", description="Name that Milvus's certificate must bear; empty for the address's own."
+    )
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Milvus call, in seconds.")
     milvus_threads: int = Field(8, ge=1, le=256, description="Milvus calls at once; further ones wait.")
     redis_url: str = Field(
@@ -104,6 +125,9 @@ class SearchSettings(ServerSettings):
             self.redis_tls_check_name,
         )
 
+    fault_injection: bool = Field(False, description="Whether `failpoints` may be set: for tests, never for service.")
+    failpoints: str = Field("", description="Faults to inject, such as `records.commit.before=kill`; empty for none.")
+
     @property
     def lite_file(self) -> Path | None:
         """The file of an embedded Milvus Lite, or None where `milvus_uri` is a server's address."""
@@ -130,7 +154,24 @@ class SearchSettings(ServerSettings):
         return self
 
     @model_validator(mode="after")
+    def _milvus_can_be_reached_so(self) -> Self:
+        files = (self.milvus_tls_ca_file, self.milvus_tls_cert_file, self.milvus_tls_key_file)
+        if (any(files) or self.milvus_tls_server_name) and not self.milvus_uri.startswith("https://"):
+            raise ValueError("milvus_tls settings need a milvus_uri that begins with https://")
+        if any(files[1:]) and not all(files):
+            raise ValueError("milvus_tls_cert_file, milvus_tls_key_file and milvus_tls_ca_file go together")
+        if self.milvus_database and self.lite_file is not None:
+            raise ValueError("an embedded Milvus has no milvus_database")
+        return self
+
+    @model_validator(mode="after")
     def _horizon_outlasts_writes(self) -> Self:
         if self.write_horizon_seconds <= 2 * self.write_timeout_seconds:
             raise ValueError("write_horizon_seconds must be over twice write_timeout_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _faults_are_allowed(self) -> Self:
+        if Failpoints(self.failpoints, FAILPOINTS) and not self.fault_injection:
+            raise ValueError("failpoints are refused unless fault_injection is true")
         return self

@@ -62,6 +62,7 @@ class Sweeper:
             dropped = await self._records.dropped(self._horizon)
             for each in dropped:
                 await self._clear(each, turn)
+            await self._drop_retired(turn)
             collections = await self._records.collections()
             self._guard.keep_to({collection.uid for collection in [*collections, *dropped]})
             return sum([await self._sweep(collection, turn) for collection in collections])
@@ -77,11 +78,20 @@ class Sweeper:
         swept = 0
         while keys := await self._records.garbage(collection.uid, self._retention, _BATCH):
             turn.require()
-            for binding in collection.bindings:
+            # Read after the garbage, so that it names every space that these rows were written to.
+            for binding in (await self._records.collection(collection.name)).bindings:
                 await self._vectors.delete(binding.space, keys)
             await self._records.forget(collection.uid, keys)
             swept += len(keys)
         return swept
+
+    async def _drop_retired(self, turn: Turn) -> None:
+        """Drop the spaces of models that went, once no search and no write that knew them is left."""
+        while spaces := await self._records.retired(self._horizon, _BATCH):
+            turn.require()
+            for space in spaces:
+                await self._vectors.drop(space)
+            await self._records.forget_spaces(spaces)
 
     async def _clear(self, collection: Collection, turn: Turn) -> None:
         if await self._guard.refuses(collection):

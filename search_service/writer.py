@@ -12,6 +12,7 @@ from search_service.encoding import attributes_text
 from search_service.ports import (
     Binding,
     Collection,
+    CollectionChanged,
     Outcome,
     Record,
     RecordStore,
@@ -82,6 +83,7 @@ class Writer:
             DuplicateId: an id stands twice.
             FingerprintMismatch: a vector was made by another version of its model.
             InvalidField: an image breaks a rule, or a model's vector is missing or does not fit.
+            CollectionChanged: the collection got another model meanwhile.
         """
         versions = [image.version for image in images]
         limits.require_batch([version.image_id for version in versions])
@@ -97,7 +99,9 @@ class Writer:
     async def _known(self, collection: Collection, versions: Sequence[Version]) -> list[Known]:
         unchanged = await self._unchanged(collection, versions)
         changed = [i for i, same in enumerate(unchanged) if not same]
-        holders = await self._contents.holders(collection, [versions[i].content_sha256 for i in changed])
+        holders = await self._contents.holders(
+            collection, collection.bindings, [versions[i].content_sha256 for i in changed]
+        )
         known = dict.fromkeys(range(len(versions)), Known.UNCHANGED)
         known.update({i: Known.CONTENT if h else Known.NOTHING for i, h in zip(changed, holders, strict=True)})
         return list(known.values())
@@ -105,7 +109,7 @@ class Writer:
     async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
         records = await self._records.read(collection.uid, [version.image_id for version in versions])
         unchanged = [
-            record is not None and not record.incomplete and _same(record.version, version)
+            record is not None and record.covers(collection.bindings) and _same(record.version, version)
             for record, version in zip(records, versions, strict=True)
         ]
         if any(unchanged):
@@ -132,21 +136,32 @@ class Writer:
     async def _write(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Intents, then rows, then the transaction that commits; whatever fails before that leaves only garbage."""
         with deadline.stage("search"):
-            async with asyncio.timeout(self._write_timeout):
+            async with deadline.limit(self._write_timeout):
                 ids = [image.version.image_id for image in images]
                 generations = await self._records.begin(collection.uid, ids)
+                spaces = tuple(binding.tag for binding in collection.bindings)
                 records = [
-                    Record(image.version, image.width_px, image.height_px, generation)
+                    Record(image.version, image.width_px, image.height_px, generation, spaces=spaces)
                     for image, generation in zip(images, generations, strict=True)
                 ]
                 await asyncio.gather(*(self._insert(b, images, records) for b in collection.bindings))
-                return await self._records.commit(collection.uid, records)
+                outcomes = await self._records.commit(collection.uid, collection.revision, records)
+        if Outcome.CHANGED in outcomes:
+            raise collection_changed(collection)
+        return outcomes
 
     async def _insert(self, binding: Binding, images: Sequence[NewImage], records: Sequence[Record]) -> None:
         rows = [
             Row(record, _by_model(image)[binding.model].vector) for image, record in zip(images, records, strict=True)
         ]
         await self._vectors.insert(binding.space, rows)
+
+
+def collection_changed(collection: Collection) -> CollectionChanged:
+    """Return the error that what was written was made for an earlier revision of a collection."""
+    return CollectionChanged(
+        f"collection {collection.name!r} got another model meanwhile", metadata={"collection": "changed"}
+    )
 
 
 def _by_model(image: NewImage) -> Mapping[str, ModelVector]:
@@ -179,6 +194,9 @@ def _require_valid(collection: Collection, image: NewImage, field: str) -> None:
 def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
     given = _by_model(image)
     for binding in collection.bindings:
+        if binding.model not in given and binding.building:
+            # The vectors were made for the collection as it was before this model came.
+            raise collection_changed(collection)
         if binding.model not in given:
             raise invalid_field(field, f"no vector of model {binding.model!r}")
         require_fingerprint(binding, given[binding.model].fingerprint)

@@ -1,44 +1,47 @@
 """Channels to other services, and the one way to call through them."""
 
+import asyncio
+import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from importlib import resources
 from typing import Any, TypeVar
 
 import grpc
 
 from servicekit import deadline, status, telemetry
+from servicekit.errors import DeadlineExceeded, ServiceError, Unavailable
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
+# Without a retry policy: gRPC's own retries keep the last error to themselves, and wait on until the time is over.
+_SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+_ATTEMPTS = 4
+_FIRST_WAIT_SECONDS = 0.1
 
-def connect(target: str, *, max_message_bytes: int, service_config: str) -> grpc.aio.Channel:
+
+def connect(target: str, *, max_message_bytes: int) -> grpc.aio.Channel:
     """Return a channel that spreads calls over every address behind `target` and reconnects by itself.
 
     Args:
         target: A gRPC target, such as dns:///embedder:50051.
         max_message_bytes: Limit on one message, both ways.
-        service_config: JSON with timeouts, the retry policy and round_robin.
     """
     options = [
-        ("grpc.service_config", service_config),
+        ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
-        # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
+        # A call that no server began is made again only while its request is kept; by default nothing over 256 KiB is.
         ("grpc.per_rpc_retry_buffer_size", max_message_bytes),
         # A proxy in the environment is for the way out, not for the way to a neighbour.
         ("grpc.enable_http_proxy", 0),
         # Notices a peer that vanished without a word within 30 s, and keeps below what our servers permit.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        # Until the next look at a peer that was not there, every call fails at once.
+        ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     return grpc.aio.insecure_channel(target, options=options)
-
-
-def service_config(package: str, name: str) -> str:
-    """Return the service config that `package` carries as the file `name`."""
-    return resources.files(package).joinpath(name).read_text()
 
 
 async def call(
@@ -46,15 +49,48 @@ async def call(
 ) -> Response:
     """Call another service with the time and the request id of the call being served.
 
+    What is UNAVAILABLE is asked again, four times in all, as late as the service says, and only while the time allows:
+    once it does not, that error is the answer, since it alone tells the caller to come back.
+
     Raises:
         ServiceError: what the other service, or the way to it, answered.
     """
-    options: dict[str, Any] = {"metadata": telemetry.outgoing_metadata()}
+    ends = _now() + deadline.remaining(cap_seconds)
+    cause: Unavailable | None = None
+    attempt = 0
     with deadline.stage(stage):
-        try:
-            return await method(request, timeout=deadline.remaining(cap_seconds), **options)
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, stage) from None
+        while True:
+            attempt += 1
+            with deadline.because(cause):
+                try:
+                    return await _attempt(method, request, ends - _now())
+                except grpc.aio.AioRpcError as error:
+                    cause = _passing(status.from_rpc_error(error, stage), cause)
+                    wait_seconds = _wait_seconds(error, attempt)
+            if attempt == _ATTEMPTS or wait_seconds >= ends - _now():
+                raise cause
+            with deadline.because(cause):
+                await asyncio.sleep(wait_seconds)
+
+
+async def _attempt(method: Callable[..., Awaitable[Response]], request: Request, seconds: float) -> Response:
+    options: dict[str, Any] = {"metadata": telemetry.outgoing_metadata()}
+    return await method(request, timeout=max(0.0, seconds), **options)
+
+
+def _passing(error: ServiceError, before: Unavailable | None) -> Unavailable:
+    """Return the error if it may pass; raise it if not, or, if it only says that time is up, what took the time."""
+    if isinstance(error, Unavailable):
+        return error
+    raise (before if before and isinstance(error, DeadlineExceeded) else error) from None
+
+
+def _wait_seconds(error: grpc.aio.AioRpcError, attempt: int) -> float:
+    """Return what the server asks for; where none answered, a tenth of a second that doubles, give or take a fifth."""
+    asked = status.pushback_seconds(error)
+    if asked is not None:
+        return asked
+    return _FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1) * random.uniform(0.8, 1.2)  # noqa: S311 spreads load, hides nothing
 
 
 async def stream(
@@ -74,3 +110,7 @@ async def stream(
             raise status.from_rpc_error(error, stage) from None
         finally:
             answers.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """What can go wrong, in words that know nothing of gRPC.
 
     ServiceError
-    ├── InvalidArgument     ├── InvalidField
+    ├── InvalidArgument     ├── InvalidField  ├── MalformedRequest  └── MessageTooLarge
     ├── NotFound
     ├── AlreadyExists
     ├── PermissionDenied
@@ -88,6 +88,18 @@ class InvalidField(InvalidArgument):
     """One field of the request breaks its rule."""
 
     reason = "INVALID_FIELD"
+
+
+class MalformedRequest(InvalidArgument):
+    """There is no request in the call, or its bytes are no message that the method takes."""
+
+    reason = "MALFORMED_REQUEST"
+
+
+class MessageTooLarge(InvalidArgument):
+    """The request, or what it becomes on its way, has more bytes than one message may have."""
+
+    reason = "MESSAGE_TOO_LARGE"
 
 
 def invalid_field(field: str, description: str) -> InvalidField:

@@ -3,15 +3,14 @@
 from __future__ import annotations  # grpc's handler types can be subscripted by the type checker only
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
 
-from servicekit import deadline, errors, status, telemetry
+from servicekit import deadline, errors, requests, status, telemetry
 from servicekit.admission import Admission
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
@@ -24,11 +23,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     A handler takes one request or iterates over requests, and returns one response or yields responses. Health and
     reflection pass untouched, so that a full server still answers its probes.
+
+    `stage` is what a call waits for where its handler does not say anything else.
     """
 
-    def __init__(self, admission: Admission, *, default_deadline_seconds: float) -> None:
+    def __init__(
+        self, admission: Admission, *, max_message_bytes: int, default_deadline_seconds: float, stage: str
+    ) -> None:
         self._admission = admission
+        self._max_message_bytes = max_message_bytes
         self._default_deadline = default_deadline_seconds
+        self._stage = stage
 
     async def intercept_service(
         self,
@@ -42,7 +47,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """
         handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith(_OPEN_PREFIXES):
+        if handler is None:
+            handler = grpc.stream_unary_rpc_method_handler(_no_such_method)
+        elif method.startswith(_OPEN_PREFIXES):
             return handler  # type: ignore[no-any-return]
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler))
@@ -51,8 +58,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, handler: Any) -> Handler:
         run = handler.stream_unary or handler.unary_unary
 
-        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with self._call(method, context, handler), _request(handler, messages) as request:
+        async def serve(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            async with self._call(method, context, handler), self._request(handler, context) as request:
                 return handler.response_serializer(await run(request, context))
 
         return serve
@@ -61,10 +68,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         run = handler.stream_stream or handler.unary_stream
 
         # Not a generator: grpc drops those half-way when a caller goes, and what they hold is then let go too late.
-        async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        async def serve(_: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async with (
                 self._call(method, context, handler),
-                _request(handler, messages) as request,
+                self._request(handler, context) as request,
                 aclosing(run(request, context)) as responses,
             ):
                 async for response in responses:
@@ -98,10 +105,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _limit(self, context: grpc.aio.ServicerContext[Any, Any], stream: bool) -> AbstractAsyncContextManager[object]:
         """Hold the call to its caller's time, or to the default; a stream without a deadline may last."""
         given = context.time_remaining()
-        if given is None:
-            return nullcontext() if stream else deadline.limit(self._default_deadline)
-        # Short of the caller's time by a little, so that our error, which names the stage, is there before it is over.
-        return deadline.limit(given - min(0.05, given / 10))
+        if given is not None:
+            return deadline.limit(deadline.of_callers(given), self._stage)
+        return nullcontext() if stream else deadline.limit(self._default_deadline, self._stage)
+
+    def _request(self, handler: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[Any]:
+        return requests.of_call(handler, context, self._max_message_bytes)
 
 
 class _CallerGone(Exception):
@@ -115,26 +124,8 @@ def _is_callers_doing(error: BaseException) -> bool:
     return cancelled or isinstance(error, _CallerGone)
 
 
-@asynccontextmanager
-async def _request(handler: Any, messages: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """Give what the handler takes: its requests as they come, or its only one."""
-    async with aclosing(_decoded(messages, handler.request_deserializer)) as requests:
-        yield requests if handler.request_streaming else await _only(requests)
-
-
-async def _decoded(messages: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> AsyncGenerator[Any]:
-    async for raw in messages:
-        try:
-            request = decode(raw)
-        except DecodeError:
-            raise errors.InvalidArgument("the request is not a message that this method takes") from None
-        yield request
-
-
-async def _only(requests: AsyncGenerator[Any]) -> Any:
-    async for request in requests:
-        return request
-    raise errors.InvalidArgument("the call carries no request")
+async def _no_such_method(_requests: Any, _context: Any) -> Any:
+    raise errors.Unimplemented("this server has no such method")
 
 
 async def _send(context: grpc.aio.ServicerContext[Any, Any], response: bytes) -> None:

@@ -36,12 +36,14 @@ class App:
     """What a composition root builds: services, what they need, and parts that can be unusable on their own.
 
     `draining` is set once new calls are refused: whoever serves a stream ends it then, with what is under way answered.
+    `stage` is what a call that runs out of time was waiting for, where its handler does not say anything else.
     """
 
     services: Sequence[Service]
     checks: Sequence[Check] = ()
     unusable: Sequence[str] = ()
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    stage: str = "queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,10 @@ async def _stop(server: grpc.aio.Server, app: App, admission: Admission, setting
     idle = asyncio.create_task(admission.idle())
     await asyncio.wait({stopping_calls, idle}, return_when=asyncio.FIRST_COMPLETED)
     idle.cancel()
-    # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace.
-    await server.stop(min(_FLUSH_SECONDS, settings.grace_seconds))
+    # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace. Where
+    # that is short, a second stop could meet the end of the first, and gRPC then crashes.
+    if settings.grace_seconds > _FLUSH_SECONDS:
+        await server.stop(_FLUSH_SECONDS)
     await stopping_calls
     # stop() does not wait for what handlers do after their call was cut off (grpc issue 37239).
     with suppress(TimeoutError):
@@ -137,12 +141,19 @@ async def _service_server(
     app: App, health: Health, admission: Admission, settings: ServerSettings
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     server = grpc.aio.server(
-        interceptors=[CallInterceptor(admission, default_deadline_seconds=settings.default_deadline_seconds)],
+        interceptors=[
+            CallInterceptor(
+                admission,
+                max_message_bytes=settings.max_message_bytes,
+                default_deadline_seconds=settings.default_deadline_seconds,
+                stage=app.stage,
+            )
+        ],
         options=[
             # A second server on the same port must fail, not take half of the calls.
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.max_receive_message_length", settings.transport_message_bytes),
+            ("grpc.max_send_message_length", settings.transport_message_bytes),
             # Permits the pings that servicekit.channel sends.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ],

@@ -6,6 +6,10 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+MAX_CALLERS_MESSAGE_BYTES = 32 * 1024 * 1024
+# What a caller's message can become on its way to the next service is larger than itself: by hashes and by vectors.
+MAX_PASSED_ON_MESSAGE_BYTES = MAX_CALLERS_MESSAGE_BYTES + 8 * 1024 * 1024
+
 
 class ServerSettings(BaseSettings):
     """How a server listens, how much it takes on and how it stops. A service subclasses it with a prefix and ports."""
@@ -22,7 +26,10 @@ class ServerSettings(BaseSettings):
         16, ge=1, description="Streams among them served at once, so that they leave places for other calls."
     )
     max_message_bytes: int = Field(
-        32 * 1024 * 1024, ge=1024 * 1024, description="Largest message that is read or sent, in bytes."
+        MAX_CALLERS_MESSAGE_BYTES,
+        ge=1024 * 1024,
+        lt=2**30,
+        description="Largest request, in bytes; up to twice that it is refused with MESSAGE_TOO_LARGE.",
     )
     default_deadline_seconds: float = Field(
         10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds; none for a stream."
@@ -34,6 +41,11 @@ class ServerSettings(BaseSettings):
     health_interval_seconds: float = Field(
         1.0, gt=0, description="Time between two looks at the parts this server needs, in seconds."
     )
+
+    @property
+    def transport_message_bytes(self) -> int:
+        """Beyond this, gRPC itself ends a call, with a bare RESOURCE_EXHAUSTED: up to it, our own error says why."""
+        return 2 * self.max_message_bytes
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)

@@ -117,9 +117,18 @@ def from_rpc_error(error: grpc.aio.AioRpcError, stage: str) -> errors.ServiceErr
         return from_status(status_pb2.Status.FromString(packed))
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.DeadlineExceeded(f"the deadline passed in stage {stage}", metadata={"stage": stage})
-    if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
         return errors.BackendUnavailable("a service that this call needs does not answer")
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        # Sizes are the one thing that our servers leave to the transport; the same request never gets through.
+        return errors.MessageTooLarge("the request, or its answer, is too large to be passed on; ask for less at once")
     return errors.Internal("a service that this call needs failed")
+
+
+def pushback_seconds(error: grpc.aio.AioRpcError) -> float | None:
+    """Return how long the server that failed asks to be left alone; None if it says nothing that can be read."""
+    given = dict(error.trailing_metadata() or ()).get(PUSHBACK_KEY)
+    return int(given) / 1000 if isinstance(given, str) and given.isdecimal() else None
 
 
 def trailing_metadata(status: status_pb2.Status, error: errors.ServiceError) -> tuple[tuple[str, str | bytes], ...]:

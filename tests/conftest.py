@@ -46,10 +46,17 @@ def redis_url(short_directory: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def milvus_server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.MilvusServer]:
     """A real Milvus server."""
-    with servers.milvus_server(tmp_path_factory.mktemp("milvus")) as uri:
-        yield uri
+    with servers.milvus_server(tmp_path_factory.mktemp("milvus")) as server:
+        server.wait()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def milvus_server_uri(milvus_server: servers.MilvusServer) -> str:
+    """The address of a real Milvus server."""
+    return milvus_server.uri
 
 
 @pytest.fixture

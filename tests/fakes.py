@@ -1,15 +1,18 @@
 """Twins of the search service's stores, held to the real ones by tests/contract."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 import numpy as np
 
+from search_service.filters import Filter, holds
 from search_service.ports import (
     Collection,
     CollectionExists,
     CollectionNotFound,
+    Coverage,
     IndexSpec,
     Kept,
     Match,
@@ -20,6 +23,7 @@ from search_service.ports import (
     RowKey,
     Vector,
 )
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit.errors import BackendUnavailable, invalid_field
 
 
@@ -36,7 +40,7 @@ class MemoryVectorStore:
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         self._answer(space)
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
-            raise invalid_field("collection.index.kind", f"not {index.kind}")
+            raise invalid_field("collection.index.kind", f"there are FLAT and IVF_FLAT, not {index.kind}")
         self.spaces[space] = {}
         self.descriptions[space] = description
 
@@ -48,11 +52,28 @@ class MemoryVectorStore:
         self._answer(space)
         self._rows(space).update({row.record.key: row for row in rows})
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+    async def search(
+        self,
+        space: str,
+        metric: Metric,
+        vector: Vector,
+        limit: int,
+        *,
+        condition: Filter | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+        params: SearchParams = DEFAULT_PARAMS,
+    ) -> list[Match]:
         self._answer(space)
-        rows = self._rows(space).values()
+        rows = self._fitting(space, condition)
         matches = [Match(row.record.key, _distance(metric, row.vector, vector)) for row in rows]
         return sorted(matches, key=lambda match: match.distance)[:limit]
+
+    async def select(
+        self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
+    ) -> dict[RowKey, Vector] | None:
+        self._answer(space)
+        rows = self._fitting(space, condition)
+        return None if len(rows) > limit else {row.record.key: row.vector for row in rows}
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         self._answer(space)
@@ -70,6 +91,10 @@ class MemoryVectorStore:
 
     async def check(self) -> None:
         self._answer("")
+
+    def _fitting(self, space: str, condition: Filter | None) -> list[Row]:
+        rows = self._rows(space).values()
+        return [row for row in rows if condition is None or holds(condition, row.record.version.attributes)]
 
     def _rows(self, space: str) -> dict[RowKey, Row]:
         if space not in self.spaces:
@@ -97,6 +122,7 @@ class _Shelf:
         self.garbage: dict[RowKey, int] = {}
         self.tombstones: dict[str, tuple[int, int]] = {}
         self.kept: dict[str, tuple[float, Kept]] = {}
+        self.fence = 0
 
 
 class MemoryRecordStore:
@@ -109,12 +135,16 @@ class MemoryRecordStore:
         self._visible: dict[str, Collection] = {}
         self._dropped: dict[str, tuple[int, Collection]] = {}
         self._shelves: defaultdict[str, _Shelf] = defaultdict(_Shelf)
+        self._retired: dict[str, int] = {}
 
     async def prepare(self, collection: Collection) -> None:
         self._dropped[collection.uid] = (self.now_ms, collection)
         self._shelves[collection.uid] = _Shelf()
 
-    async def register(self, collection: Collection) -> None:
+    async def register(self, collection: Collection, within_seconds: float) -> None:
+        prepared_ms, _ = self._dropped.get(collection.uid, (0, collection))
+        if self.now_ms - prepared_ms >= within_seconds * 1000:
+            raise BackendUnavailable("the collection could not be made in time")
         if collection.name in self._visible:
             raise CollectionExists(f"there is a collection {collection.name!r} already")
         self._visible[collection.name] = collection
@@ -167,17 +197,17 @@ class MemoryRecordStore:
         shelf.intents.update({RowKey(i, g): self.now_ms for i, g in zip(image_ids, generations, strict=True)})
         return generations
 
-    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
-        return [self._commit(self._shelf(uid), record) for record in records]
+    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
+        return [self._commit(self._shelf(uid), revision, record) for record in records]
 
-    def _commit(self, shelf: _Shelf, record: Record) -> Outcome:
+    def _commit(self, shelf: _Shelf, revision: int, record: Record) -> Outcome:
         image_id = record.version.image_id
         old = shelf.records.get(image_id)
         head = max(old.generation if old else 0, shelf.tombstones.get(image_id, (0, 0))[0])
         intended = shelf.intents.pop(record.key, None) is not None
-        if not intended or head > record.generation:
+        if revision < shelf.fence or not intended or head > record.generation:
             shelf.garbage[record.key] = self.now_ms
-            return Outcome.CONFLICT
+            return Outcome.CHANGED if revision < shelf.fence else Outcome.CONFLICT
         created = old.create_ms if old else self.now_ms
         shelf.records[image_id] = replace(record, create_ms=created, update_ms=self.now_ms)
         if old is None:
@@ -185,12 +215,44 @@ class MemoryRecordStore:
         shelf.garbage[old.key] = self.now_ms
         return Outcome.UPDATED
 
-    async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
+    async def fence(self, uid: str, revision: int) -> None:
+        shelf = self._shelf(uid)
+        shelf.fence = max(shelf.fence, revision)
+
+    async def coverage(self, uid: str) -> Coverage:
+        records = self._shelf(uid).records.values()
+        return Coverage(len(records), Counter(tag for record in records for tag in record.spaces))
+
+    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+        current = self._visible.get(changed.name)
+        if current is None or (current.uid, current.revision) != (changed.uid, changed.revision - 1):
+            return False
+        self._visible[changed.name] = changed
+        for binding in changed.bindings:
+            self._retired.pop(binding.space, None)
+        await self.retire(retired)
+        return True
+
+    async def retire(self, spaces: Sequence[str]) -> None:
+        self._retired.update(dict.fromkeys(spaces, self.now_ms))
+
+    async def retired(self, older_than_seconds: float, limit: int) -> list[str]:
+        horizon = self.now_ms - older_than_seconds * 1000
+        return [space for space, since in self._retired.items() if since <= horizon][:limit]
+
+    async def forget_spaces(self, spaces: Sequence[str]) -> None:
+        for space in spaces:
+            self._retired.pop(space, None)
+
+    async def delete(self, uid: str, image_ids: Sequence[str], generations: Sequence[int] = ()) -> list[bool]:
         if uid not in self._shelves:
             return [False] * len(image_ids)
-        return [self._delete(self._shelves[uid], image_id) for image_id in image_ids]
+        shelf = self._shelves[uid]
+        return [self._delete(shelf, i, only) for i, only in zip_longest(image_ids, generations)]
 
-    def _delete(self, shelf: _Shelf, image_id: str) -> bool:
+    def _delete(self, shelf: _Shelf, image_id: str, only: int | None) -> bool:
+        if only is not None and (image_id not in shelf.records or shelf.records[image_id].generation != only):
+            return False
         shelf.generation += 1
         shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
         old = shelf.records.pop(image_id, None)

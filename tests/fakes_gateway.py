@@ -53,6 +53,7 @@ class MemorySearch:
     collections: dict[str, dict[str, tuple[str, str, Payload]]] = field(default_factory=dict)
     kept: dict[tuple[str, str], tuple[str, list[Indexed]]] = field(default_factory=dict)
     written: list[tuple[str, bool]] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         assert method == "DeleteImages"
@@ -63,6 +64,11 @@ class MemorySearch:
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         self.collections[collection.name] = {}
         return image_search_pb2.Collection(name=collection.name, models=[model.name for model in models])
+
+    async def add_model(self, collection: str, model: Model) -> Payload:
+        self._images(collection)
+        self.changes.append(model.name)
+        return image_search_pb2.Collection(name=collection)
 
     async def models_of(self, collection: str) -> list[str]:
         self._images(collection)

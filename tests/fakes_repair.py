@@ -79,9 +79,9 @@ class RepairableRecordStore(MemoryRecordStore):
         news = []
         for record in records:
             known = shelf.records.get(record.version.image_id)
-            new = known is not None and known.key == record.key and not known.incomplete
+            new = known is not None and known.key == record.key and known.spaces != record.spaces
             if new:
-                shelf.records[record.version.image_id] = replace(record, incomplete=True)
+                shelf.records[record.version.image_id] = record
             news.append(new)
         return news
 
@@ -98,5 +98,5 @@ class RepairableRecordStore(MemoryRecordStore):
             may = may and shelf.intents.get(record.key, 0) <= horizon
             if may:
                 shelf.intents[record.key] = self.now_ms
-            restored.append(may and self._commit(shelf, record) is not Outcome.CONFLICT)
+            restored.append(may and self._commit(shelf, shelf.fence, record) is not Outcome.CONFLICT)
         return restored

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import redis
 from pymilvus import MilvusClient, MilvusException
@@ -29,11 +31,16 @@ _POLL_SECONDS = 0.05
 
 
 @contextmanager
-def process(command: list[str], directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(command: list[str], directory: Path, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program until the block ends; its output goes to a file in `directory`."""
     with (directory / "output.log").open("wb") as output:
         running = subprocess.Popen(
-            command, cwd=directory, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=directory,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             yield running
@@ -90,15 +97,65 @@ def milvus_lite(directory: Path) -> Iterator[str]:
         yield server.uri
 
 
+def lite_processes(file: Path) -> list[int]:
+    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
+                found.append(int(command.parent.name))
+    return found
+
+
+@dataclass(frozen=True)
+class MilvusServer:
+    """A standalone Milvus server that was started."""
+
+    uri: str
+    process: "subprocess.Popen[bytes]"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What pymilvus needs to be let in."""
+
+    def answers(self) -> bool:
+        """Say whether it answers."""
+        return succeeds(self._list, MilvusException)
+
+    def wait(self) -> None:
+        """Return once it answers."""
+        wait_until(self.answers, self.process)
+
+    def _list(self) -> None:
+        with closing(MilvusClient(self.uri, timeout=2, dedicated=True, **self.options)) as client:
+            client.list_collections(timeout=2)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to the program that started it."""
+        os.killpg(self.process.pid, number)
+
+
 @contextmanager
-def milvus_server(directory: Path) -> Iterator[str]:
-    """Run a standalone Milvus server and give its URL. Its etcd has fixed ports, 2379 and 2380, so it runs once."""
-    port = free_port()
-    program = str(Path(sys.executable).with_name("milvus-server"))
-    uri = f"http://127.0.0.1:{port}"
-    with process([program, "--data", str(directory), "--proxy-port", str(port)], directory) as running:
-        wait_until(lambda: succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
-        yield uri
+def milvus_server(directory: Path, *options: str, port: int | None = None) -> Iterator[MilvusServer]:
+    """Start a standalone Milvus server. Its etcd, in the same process, has fixed ports unless a file says otherwise."""
+    port, etcd, peer = port or free_port(), free_port(), free_port()
+    settings = directory / "etcd.yaml"
+    settings.write_text(_ETCD.format(data=directory / "etcd", port=etcd, peer=peer))
+    command = [str(Path(sys.executable).with_name("milvus-server")), "--data", str(directory)]
+    command += ["--proxy-port", str(port), "--etcd-port", str(etcd), "--extra-config", _SESSION, *options]
+    with process(command, directory, ETCD_CONFIG_PATH=str(settings)) as running:
+        yield MilvusServer(f"http://127.0.0.1:{port}", running)
+
+
+# A Milvus whose parts have not heard of each other for so many seconds ends itself; tests stop it for up to 30.
+_SESSION = "common.session.ttl=120"
+_ETCD = """
+name: default
+data-dir: {data}
+listen-client-urls: http://127.0.0.1:{port}
+advertise-client-urls: http://127.0.0.1:{port}
+listen-peer-urls: http://127.0.0.1:{peer}
+initial-advertise-peer-urls: http://127.0.0.1:{peer}
+initial-cluster: default=http://127.0.0.1:{peer}
+"""
 
 
 def free_port() -> int:

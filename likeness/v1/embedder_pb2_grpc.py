@@ -27,7 +27,9 @@ if _version_not_supported:
 
 class EmbedderServiceStub(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer) or INTERNAL (with a request id).
+    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
+    bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
 
     def __init__(self, channel):
@@ -60,12 +62,14 @@ class EmbedderServiceStub(object):
 
 class EmbedderServiceServicer(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer) or INTERNAL (with a request id).
+    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
+    bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
 
     def Embed(self, request, context):
         """Turns images into vectors, decoding each once however many models it goes to. A picture that cannot be read
-        fails alone: its result carries the error.
+        fails alone: its result carries the error. The request is one message, of at most 41,943,040 bytes.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image, over 64 images, a model named twice), NOT_FOUND (MODEL_NOT_FOUND).
         Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
@@ -136,7 +140,9 @@ def add_EmbedderServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class EmbedderService(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer) or INTERNAL (with a request id).
+    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
+    bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
 
     @staticmethod

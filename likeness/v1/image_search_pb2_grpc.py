@@ -28,8 +28,10 @@ if _version_not_supported:
 
 class ImageSearchServiceStub(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search) or INTERNAL (with a request id).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here.
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
+    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
     """
 
     def __init__(self, channel):
@@ -127,8 +129,10 @@ class ImageSearchServiceStub(object):
 
 class ImageSearchServiceServicer(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search) or INTERNAL (with a request id).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here.
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
+    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
     """
 
     def CreateCollection(self, request, context):
@@ -144,7 +148,7 @@ class ImageSearchServiceServicer(object):
     def GetCollection(self, request, context):
         """Describes a collection.
 
-        Errors: NOT_FOUND (COLLECTION_NOT_FOUND).
+        Errors: NOT_FOUND (COLLECTION_NOT_FOUND: here as in every call, also for what cannot be a name).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -208,10 +212,10 @@ class ImageSearchServiceServicer(object):
 
     def IndexImages(self, request, context):
         """Adds images, or replaces those whose id is taken. An OK in a result is durable. An image that cannot be indexed
-        fails alone: its result carries the error. Safe to repeat.
+        fails alone: its result carries the error. Safe to repeat. The request is one message, of at most 33,554,432 bytes.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD: no entry or over 64, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND,
-        MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: no entry or over 64, request_id; DUPLICATE_ID), NOT_FOUND
+        (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
         Errors of one entry, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
         IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), ABORTED (CONFLICT: another write of the id won).
         A picture whose bytes the collection has already, under whatever id, is not embedded again.
@@ -236,7 +240,8 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SearchImages(self, request, context):
-        """Finds the images most like a picture, or like an image that is already indexed.
+        """Finds the images most like a picture, or like an image that is already indexed. The request is one message, of at
+        most 33,554,432 bytes.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE, IMAGE_TOO_COMPLEX), NOT_FOUND
         (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND, MODEL_NOT_FOUND), PERMISSION_DENIED (URI_NOT_ALLOWED),
@@ -247,7 +252,8 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CompareModels(self, request, context):
-        """Asks several models the same question and says how far their lists agree.
+        """Asks several models the same question and says how far their lists agree. The request is one message, of at most
+        33,554,432 bytes.
 
         Errors: those of SearchImages; INVALID_ARGUMENT (INVALID_FIELD: fewer than two models).
         """
@@ -272,7 +278,7 @@ class ImageSearchServiceServicer(object):
     def GetImage(self, request, context):
         """Reads the record of one image.
 
-        Errors: NOT_FOUND (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND).
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: image_id), NOT_FOUND (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -292,7 +298,7 @@ class ImageSearchServiceServicer(object):
     def DeleteImages(self, request, context):
         """Deletes images by id, or all that a filter holds for. Once answered, no search shows them. Safe to repeat.
 
-        Errors: INVALID_ARGUMENT (INVALID_FIELD: no id and no filter, both, over 1,000 ids), NOT_FOUND
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: no id and no filter, both, over 1,000 ids, a bad id, a bad filter), NOT_FOUND
         (COLLECTION_NOT_FOUND), FAILED_PRECONDITION (FORCE_REQUIRED: a filter without `force`).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
@@ -423,8 +429,10 @@ def add_ImageSearchServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ImageSearchService(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search) or INTERNAL (with a request id).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here.
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
+    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
     """
 
     @staticmethod

@@ -29,7 +29,8 @@ if _version_not_supported:
 class SearchServiceStub(object):
     """Owns Milvus and Redis. Where a call is ImageSearchService's own, it takes and gives that service's messages, so that
     the gateway hands them on untouched. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or
-    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED or INTERNAL (with a request id).
+    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED (with the stage: search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes; MALFORMED_REQUEST: bytes that are no request).
     """
 
     def __init__(self, channel):
@@ -138,7 +139,8 @@ class SearchServiceStub(object):
 class SearchServiceServicer(object):
     """Owns Milvus and Redis. Where a call is ImageSearchService's own, it takes and gives that service's messages, so that
     the gateway hands them on untouched. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or
-    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED or INTERNAL (with a request id).
+    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED (with the stage: search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes; MALFORMED_REQUEST: bytes that are no request).
     """
 
     def CreateCollection(self, request, context):
@@ -421,7 +423,8 @@ def add_SearchServiceServicer_to_server(servicer, server):
 class SearchService(object):
     """Owns Milvus and Redis. Where a call is ImageSearchService's own, it takes and gives that service's messages, so that
     the gateway hands them on untouched. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or
-    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED or INTERNAL (with a request id).
+    BACKEND_UNAVAILABLE, with RetryInfo), DEADLINE_EXCEEDED (with the stage: search), INTERNAL (with a request id) or
+    INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes; MALFORMED_REQUEST: bytes that are no request).
     """
 
     @staticmethod

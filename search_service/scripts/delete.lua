@@ -1,22 +1,28 @@
--- Deletes images. KEYS: generation, records, ids, garbage, tombstones, tombstone times, contents. ARGV: image ids.
+-- Deletes images. KEYS: generation, records, ids, garbage, tombstones, tombstone times, contents, coverage.
+-- ARGV: image ids, each as it is or with `#` and the generation that alone is meant.
 -- Every id gets a tombstone, known or not: a write of it that began earlier must not land later. Returns 1 or 0 for each.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {}
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local removed = {}
-for i, id in ipairs(ARGV) do
-  local generation = string.format('%.0f', redis.call('INCR', KEYS[1]))
+for i, wanted in ipairs(ARGV) do
+  local id, only = string.match(wanted, '^([^#]*)#?(%d*)$')
   local old = redis.call('HGET', KEYS[2], id)
-  removed[i] = old and 1 or 0
-  if old then
-    redis.call('HDEL', KEYS[2], id)
-    redis.call('ZREM', KEYS[3], id)
-    redis.call('ZREM', KEYS[7], (string.match(old, '{"sha256":"([^"]*)"') or '') .. '#' .. id)
-    redis.call('ZADD', KEYS[4], now, id .. '#' .. string.match(old, '^(%d+)|'))
+  local version = old and string.match(old, '^(%d+)|')
+  removed[i] = 0
+  if only == '' or only == version then
+    local generation = string.format('%.0f', redis.call('INCR', KEYS[1]))
+    if old then
+      removed[i] = 1
+      redis.call('HDEL', KEYS[2], id)
+      redis.call('ZREM', KEYS[3], id)
+      redis.call('ZREM', KEYS[7], content_of(old) .. '#' .. id)
+      count_spaces(KEYS[8], old, -1)
+      redis.call('ZADD', KEYS[4], now, id .. '#' .. version)
+    end
+    redis.call('HSET', KEYS[5], id, generation)
+    redis.call('ZADD', KEYS[6], now, id)
   end
-  redis.call('HSET', KEYS[5], id, generation)
-  redis.call('ZADD', KEYS[6], now, id)
 end
 return removed

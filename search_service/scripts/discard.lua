@@ -1,7 +1,6 @@
 -- Makes garbage of rows that nothing names. KEYS: intents, records, garbage. ARGV: image id, generation, and so on in
 -- pairs. Returns the places of such pairs, from 1.
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = string.format('%.0f', now_ms())
 local places = {}
 for i = 1, #ARGV, 2 do
   local row = ARGV[i] .. '#' .. ARGV[i + 1]

@@ -1,4 +1,3 @@
 -- Lists rows without a record. KEYS: garbage. ARGV: age in ms, limit. Returns the oldest of those that have been so for that long.
-local time = redis.call('TIME')
-local horizon = time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1])
+local horizon = now_ms() - tonumber(ARGV[1])
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', horizon), 'LIMIT', 0, ARGV[2])

@@ -2,8 +2,8 @@
 -- writer leaves it. KEYS: generation, then those of commit.lua. ARGV: generation seen, age in ms, then image id,
 -- generation, generation of the record to replace (0: none), body, and so on in fours. Returns 1 for each that is the
 -- record now, else 0: the record is another one, the row is garbage, or its own writer may yet commit it.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
+local ANY_REVISION = '9007199254740991'
 local INTENTS, RECORDS, GARBAGE = KEYS[2], KEYS[3], KEYS[5]
 if tonumber(redis.call('GET', KEYS[1]) or '-1') < tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1])
@@ -22,7 +22,7 @@ for i = 3, #ARGV, 4 do
   local outcome = 'CONFLICT'
   if may_restore(id, row, ARGV[i + 2]) then
     redis.call('ZADD', INTENTS, now, row)
-    outcome = commit_all({ unpack(KEYS, 2) }, { id, generation, ARGV[i + 3] })[1]
+    outcome = commit_all({ unpack(KEYS, 2) }, { ANY_REVISION, id, generation, ARGV[i + 3] })[1]
   end
   restored[#restored + 1] = outcome == 'CONFLICT' and 0 or 1
 end

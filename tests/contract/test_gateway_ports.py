@@ -35,7 +35,7 @@ class Services:
 
 @asynccontextmanager
 async def real(redis_url: str, directory: Path) -> AsyncIterator[Services]:
-    options = {"max_message_bytes": 2**24, "service_config": "{}"}
+    size = 2**24
     embedder = EmbedderSettings(health_port=0, port=0, drain_seconds=0)
     search = SearchSettings(
         health_port=0, port=0, drain_seconds=0, milvus_uri=str(directory / "lite.db"), redis_url=redis_url
@@ -43,8 +43,8 @@ async def real(redis_url: str, directory: Path) -> AsyncIterator[Services]:
     async with (
         serving(embedder_service.app.build, embedder) as a,
         serving(search_service.app.build, search) as b,
-        channel.connect(a.address, **options) as to_embedder,  # type: ignore[arg-type]
-        channel.connect(b.address, **options) as to_search,  # type: ignore[arg-type]
+        channel.connect(a.address, max_message_bytes=size) as to_embedder,
+        channel.connect(b.address, max_message_bytes=size) as to_search,
     ):
         await a.ready()
         await b.ready()

@@ -14,7 +14,7 @@ from tests.contract.test_record_store import a_collection, a_record, write
 async def collection(records: RepairRecords) -> Collection:
     made = a_collection()
     await records.prepare(made)
-    await records.register(made)
+    await records.register(made, 60)
     return made
 
 
@@ -67,12 +67,13 @@ async def test_a_mark_is_news_once_and_a_write_takes_it_off(records: RepairRecor
     await write(records, uid, "a", "b")
     a, b = await current(records, uid, "a"), await current(records, uid, "b")
     await write(records, uid, "b")
-    assert await records.mark(uid, [a, b, a_record("c", 1)]) == [True, False, False]
-    assert await records.mark(uid, [a]) == [False]
-    assert await current(records, uid, "a") == replace(a, incomplete=True)
-    assert not (await current(records, uid, "b")).incomplete
+    bare = [replace(record, spaces=()) for record in (a, b, a_record("c", 1))]
+    assert await records.mark(uid, bare) == [True, False, False]
+    assert await records.mark(uid, bare[:1]) == [False]
+    assert await current(records, uid, "a") == bare[0]
+    assert (await current(records, uid, "b")).spaces == a.spaces != ()
     await write(records, uid, "a")
-    assert not (await current(records, uid, "a")).incomplete
+    assert (await current(records, uid, "a")).spaces == a.spaces
 
 
 async def restore(
@@ -85,7 +86,7 @@ async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords
     lost, seen = a_collection(), 9 * 10**15
     restored = await restore(records, lost.uid, Restoration(a_record("a", 7)), Restoration(a_record("b", 4)), seen=seen)
     assert restored == [True, True]
-    await records.register(lost)
+    await records.register(lost, 1e11)
     known = await current(records, lost.uid, "a")
     assert known.version == a_record("a", 7).version
     assert (known.width_px, known.height_px, known.generation) == (640, 480, 7)
@@ -98,7 +99,7 @@ async def test_a_restored_record_is_as_a_commit_leaves_it(records: RepairRecords
 async def test_a_collection_without_images_can_be_written_to_once_restored(records: RepairRecords) -> None:
     lost = a_collection()
     assert await restore(records, lost.uid) == []
-    await records.register(lost)
+    await records.register(lost, 1e11)
     assert await records.collection(lost.name) == lost
     assert await write(records, lost.uid, "a") == [Outcome.CREATED]
 
@@ -147,4 +148,4 @@ async def test_a_write_under_way_is_left_to_its_writer(records: RepairRecords, c
     assert await restore(records, uid, Restoration(record)) == [False]
     assert await records.read(uid, ["a"]) == [None]
     assert await restore(records, uid, Restoration(record), older_than_seconds=0) == [True]
-    assert await records.commit(uid, [record]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [record]) == [Outcome.CONFLICT]

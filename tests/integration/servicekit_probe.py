@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic_settings import SettingsConfigDict
 
-from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, image_search_pb2_grpc
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, image_search_pb2_grpc, types_pb2
 from servicekit import server, settings, telemetry
 from servicekit.health import Check
 
@@ -89,6 +89,7 @@ def build_with(
     unusable: Sequence[str] = (),
     closed: Callable[[], None] = lambda: None,
     embedder: embedder_pb2_grpc.EmbedderServiceServicer | None = None,
+    stage: str = "queue",
 ) -> Callable[[ProbeSettings], Any]:
     """Return what `server.run` builds: the probe's three services, all behaving as told."""
 
@@ -99,7 +100,7 @@ def build_with(
 
     @asynccontextmanager
     async def build(_: ProbeSettings) -> AsyncIterator[server.App]:
-        yield server.App([server.Service(EMBEDDER, register)], checks=checks, unusable=unusable)
+        yield server.App([server.Service(EMBEDDER, register)], checks=checks, unusable=unusable, stage=stage)
         closed()
 
     return build
@@ -161,6 +162,29 @@ async def health_of(address: str, service: str = "") -> str:
 def info(error: grpc.aio.AioRpcError) -> Any:
     """Return the ErrorInfo of an error."""
     return details(error)["ErrorInfo"]
+
+
+async def lengths(channel: grpc.aio.Channel, *sizes: int) -> list[int]:
+    """Send images of these sizes in one message and return the sizes that arrived."""
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    images = [types_pb2.Image(content=bytes(size)) for size in sizes]
+    response = await stub.Embed(embedder_pb2.EmbedRequest(images=images), timeout=20)
+    return [int(result.format) for result in response.results]
+
+
+class Attempts:
+    """Behaves in turn as each of a list says, an error or a behaviour, then answers; notes when each attempt came."""
+
+    def __init__(self, *turns: BaseException | Behaviour) -> None:
+        self._turns = iter(turns)
+        self.times: list[float] = []
+
+    async def __call__(self, name: str, context: Any) -> None:
+        self.times.append(asyncio.get_running_loop().time())
+        turn = next(self._turns, nothing)
+        if isinstance(turn, BaseException):
+            raise turn
+        await turn(name, context)
 
 
 async def nothing(*_: Any) -> None:

@@ -49,7 +49,7 @@ async def core_at(url: str) -> AsyncIterator[Core]:
 async def fill(records: RecordStore, uid: str, count: int) -> list[str]:
     ids = [f"image-{i}" for i in range(count)]
     generations = await records.begin(uid, ids)
-    await records.commit(uid, [Record(Version(i, i), 4, 3, g) for i, g in zip(ids, generations, strict=True)])
+    await records.commit(uid, 1, [Record(Version(i, i), 4, 3, g) for i, g in zip(ids, generations, strict=True)])
     return ids
 
 

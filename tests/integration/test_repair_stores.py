@@ -53,7 +53,7 @@ class Parts:
     async def create(self) -> Collection:
         bindings = tuple(Binding(model, f"print{model}", size) for model, size in DIMENSIONS.items())
         wanted = Collection("", self.name, Metric.L2, IndexSpec("FLAT"), bindings, "words", 0)
-        return (await Catalogue(self.records, self.vectors).create(wanted)).collection
+        return (await Catalogue(self.records, self.vectors, horizon_seconds=100).create(wanted)).collection
 
     async def put(self, *images: tuple[str, int]) -> list[Outcome]:
         return await self.writer.upsert(self.name, [an_image(*image) for image in images])

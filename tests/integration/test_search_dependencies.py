@@ -17,6 +17,7 @@ import search_service.app
 from likeness.v1 import image_search_pb2, search_pb2_grpc
 from search_service.settings import SearchSettings
 from tests import servers
+from tests.integration import servicekit_probe as probe
 from tests.serving import Serving, serving
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -62,6 +63,16 @@ async def listing(running: Serving) -> grpc.StatusCode:
         return code
 
 
+async def stage_of_late_listing(running: Serving) -> str:
+    """List collections in less time than Redis is waited for and return the stage in which that ended."""
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        stub: Any = search_pb2_grpc.SearchServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ListCollections(image_search_pb2.ListCollectionsRequest(), timeout=0.3)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    return str(probe.info(caught.value).metadata["stage"])
+
+
 async def test_a_service_outlives_its_absent_redis(search: Serving, socket_directory: Path) -> None:
     assert await listing(search) is grpc.StatusCode.UNAVAILABLE
     assert await status_of(search, "") == NOT_SERVING
@@ -83,6 +94,7 @@ async def test_a_redis_that_hangs_fails_calls_in_time_and_is_found_again(
         pid = int(next(socket_directory.glob("redis.pid")).read_text())
         os.kill(pid, signal.SIGSTOP)
         stack.callback(os.kill, pid, signal.SIGCONT)
+        assert await stage_of_late_listing(search) == "search"
         assert await listing(search) is grpc.StatusCode.UNAVAILABLE
         os.kill(pid, signal.SIGCONT)
         await search.ready()

@@ -1,45 +1,55 @@
-"""Channels to other services: balancing, retries and sizes, with the service config that callers get."""
+"""Channels to other services: balancing, sizes, and calls that are made again while there is time."""
 
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 import pytest
 
-from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from servicekit import channel as channels
-from servicekit import errors
+from servicekit import deadline, errors
 from tests.integration import servicekit_probe as probe
-from tests.integration.servicekit_probe import ProbeSettings
-from tests.serving import Serving
+from tests.integration.servicekit_probe import Attempts, ProbeSettings
+from tests.serving import Serving, serving
 
 Serve = Callable[..., Awaitable[Serving]]
 MIB = 1024 * 1024
-SERVICE_CONFIG = channels.service_config("likeness.v1", "likeness_grpc_service_config.json")
 
 
 @contextlib.asynccontextmanager
 async def connected(target: str, max_message_bytes: int = 32 * MIB) -> AsyncIterator[grpc.aio.Channel]:
-    async with channels.connect(target, max_message_bytes=max_message_bytes, service_config=SERVICE_CONFIG) as channel:
+    async with channels.connect(target, max_message_bytes=max_message_bytes) as channel:
         yield channel
 
 
-class Attempts:
-    """Meets each attempt with the next error of a list, and then with success; notes when each came."""
+async def called(channel: grpc.aio.Channel, seconds: float = 5.0, times: int = 1) -> str:
+    """Make calls as a service does for a caller who has given it so much time; return what came back."""
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    async with deadline.limit(seconds):
+        for _ in range(times):
+            response = await channels.call(stub.GetModel, embedder_pb2.GetModelRequest(name="cat"), stage="infer")
+    return str(response.model.name)
 
-    def __init__(self, *failures: errors.ServiceError) -> None:
-        self._failures: Iterator[errors.ServiceError] = iter(failures)
-        self.times: list[float] = []
 
-    async def __call__(self, *_: object) -> None:
-        self.times.append(asyncio.get_running_loop().time())
-        for failure in self._failures:
-            raise failure
+async def failure(channel: grpc.aio.Channel, seconds: float = 5.0) -> errors.ServiceError:
+    with pytest.raises(errors.ServiceError) as caught:
+        await called(channel, seconds)
+    return caught.value
+
+
+def busy(retry_after_seconds: float) -> errors.Overloaded:
+    return errors.Overloaded("full", retry_after_seconds=retry_after_seconds)
+
+
+async def for_ever(*_: object) -> None:
+    await asyncio.Event().wait()
 
 
 async def test_calls_are_spread_evenly_over_every_address(serve: Serve) -> None:
@@ -63,40 +73,22 @@ async def test_calls_are_spread_evenly_over_every_address(serve: Serve) -> None:
     assert served == {0: 10, 1: 10, 2: 10}
 
 
-async def test_a_call_that_may_succeed_later_is_made_again(serve: Serve) -> None:
-    attempts = Attempts(errors.Overloaded("full", retry_after_seconds=0.01))
+async def test_what_may_pass_is_asked_again_as_late_as_the_server_says(serve: Serve) -> None:
+    """Of its own accord a call waits a tenth of a second at first."""
+    attempts = Attempts(busy(0.4))
     running = await serve(probe.build_with(attempts), ProbeSettings())
     async with connected(running.address) as channel:
-        assert await probe.unary_unary(channel, "cat") == ["cat"]
-    assert len(attempts.times) == 2
-
-
-async def test_a_call_with_a_photograph_is_made_again_too(serve: Serve) -> None:
-    """By default gRPC keeps no request over 256 KiB, and so retries none."""
-    attempts = Attempts(errors.Overloaded("full", retry_after_seconds=0.01))
-    running = await serve(probe.build_with(attempts), ProbeSettings())
-    async with connected(running.address) as channel:
-        assert await lengths(channel, 5 * MIB) == [5 * MIB]
-    assert len(attempts.times) == 2
-
-
-async def test_a_retry_waits_as_long_as_the_server_asks(serve: Serve) -> None:
-    """The policy's own first wait is 0.1 s at most."""
-    attempts = Attempts(errors.Overloaded("full", retry_after_seconds=0.4))
-    running = await serve(probe.build_with(attempts), ProbeSettings())
-    async with connected(running.address) as channel:
-        await probe.unary_unary(channel, "cat")
+        assert await called(channel) == "cat"
     first, second = attempts.times
     assert 0.39 <= second - first < 2
 
 
 async def test_after_four_attempts_the_error_stands(serve: Serve) -> None:
-    attempts = Attempts(*[errors.Overloaded("full", retry_after_seconds=0.01)] * 9)
+    attempts = Attempts(*[busy(0.01)] * 9)
     running = await serve(probe.build_with(attempts), ProbeSettings())
     async with connected(running.address) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await probe.unary_unary(channel, "cat")
-    assert probe.info(caught.value).reason == "OVERLOADED"
+        error = await failure(channel)
+    assert (error.code_reason, error.retry_after_seconds) == ("OVERLOADED", 0.01)
     assert len(attempts.times) == 4
 
 
@@ -105,33 +97,67 @@ async def test_other_errors_are_not_worth_another_attempt(serve: Serve, kind: ty
     attempts = Attempts(kind("no"), kind("no"))
     running = await serve(probe.build_with(attempts), ProbeSettings())
     async with connected(running.address) as channel:
-        with pytest.raises(grpc.aio.AioRpcError):
-            await probe.unary_unary(channel, "cat")
+        assert type(await failure(channel)) is kind
     assert len(attempts.times) == 1
 
 
-async def lengths(channel: grpc.aio.Channel, *sizes: int) -> list[int]:
-    """Send images of these sizes in one message and return the sizes that arrived."""
-    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
-    images = [types_pb2.Image(content=bytes(size)) for size in sizes]
-    response = await stub.Embed(embedder_pb2.EmbedRequest(images=images), timeout=20)
-    return [int(result.format) for result in response.results]
+async def test_an_error_is_handed_on_at_once_where_waiting_would_outlast_the_time(serve: Serve) -> None:
+    attempts = Attempts(*[busy(1.0)] * 9)
+    running = await serve(probe.build_with(attempts), ProbeSettings())
+    async with connected(running.address) as channel:
+        started = asyncio.get_running_loop().time()
+        error = await failure(channel, seconds=0.9)
+        took = asyncio.get_running_loop().time() - started
+    assert (error.code_reason, error.retry_after_seconds) == ("OVERLOADED", 1.0)
+    assert len(attempts.times) == 1
+    assert took < 0.5
+
+
+async def test_time_that_ends_in_a_later_attempt_leaves_the_error_that_can_be_tried_again(serve: Serve) -> None:
+    running = await serve(probe.build_with(Attempts(busy(0.1), for_ever)), ProbeSettings())
+    async with connected(running.address) as channel:
+        assert (await failure(channel, seconds=0.8)).code_reason == "OVERLOADED"
+
+
+async def test_time_that_ends_in_the_first_attempt_is_what_it_is(serve: Serve) -> None:
+    running = await serve(probe.build_with(Attempts(for_ever)), ProbeSettings())
+    async with connected(running.address) as channel:
+        assert (await failure(channel, seconds=0.4)).code_reason == "DEADLINE_EXCEEDED"
+
+
+async def test_a_call_after_one_that_had_to_be_repeated_forgets_why(serve: Serve) -> None:
+    running = await serve(probe.build_with(Attempts(busy(0.01), probe.nothing, for_ever)), ProbeSettings())
+    async with connected(running.address) as channel:
+        with pytest.raises(errors.DeadlineExceeded):
+            await called(channel, seconds=0.8, times=2)
+
+
+async def test_a_server_that_starts_again_is_not_noticed(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = ProbeSettings(port=port, grace_seconds=0)
+    async with connected(f"127.0.0.1:{port}") as channel:
+        async with serving(probe.build_with(probe.nothing), settings):
+            assert await called(channel) == "cat"
+        waiting = asyncio.create_task(called(channel))
+        async with serving(probe.build_with(probe.nothing), settings):
+            assert await waiting == "cat"
+
+
+async def test_a_message_too_large_to_be_passed_on_is_not_worth_another_attempt(serve: Serve) -> None:
+    running = await serve(probe.build_with(probe.nothing), ProbeSettings())
+    async with connected(running.address, max_message_bytes=MIB) as channel:
+        stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+        request = embedder_pb2.GetModelRequest(name="x" * 2 * MIB)
+        with pytest.raises(errors.InvalidArgument) as caught:
+            await channels.call(stub.GetModel, request, stage="infer")
+    assert caught.value.code_reason == "MESSAGE_TOO_LARGE"
 
 
 async def test_the_largest_image_passes_with_default_limits(serve: Serve) -> None:
     running = await serve(probe.build_with(probe.nothing), ProbeSettings())
-    async with connected(running.address, ProbeSettings().max_message_bytes) as channel:
-        assert await lengths(channel, 20 * MIB) == [20 * MIB]
-
-
-@pytest.mark.parametrize(("servers", "callers"), [(MIB, 32 * MIB), (32 * MIB, MIB)])
-async def test_a_message_over_the_limit_of_either_side_is_refused(serve: Serve, servers: int, callers: int) -> None:
-    running = await serve(probe.build_with(probe.nothing), ProbeSettings(max_message_bytes=servers))
-    async with connected(running.address, callers) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await lengths(channel, 2 * MIB)
-        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert await lengths(channel, MIB // 2) == [MIB // 2]
+    async with connected(running.address) as channel:
+        assert await probe.lengths(channel, 20 * MIB) == [20 * MIB]
 
 
 ONE_CALL = """

@@ -20,7 +20,6 @@ from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
 Call = Callable[..., Awaitable[list[str]]]
-SERVICE_CONFIG = channels.service_config("likeness.v1", "likeness_grpc_service_config.json")
 
 
 class Back:
@@ -41,7 +40,7 @@ class Back:
 @contextlib.asynccontextmanager
 async def front_of(serve: Serve, target: str, **settings: Any) -> AsyncIterator[grpc.aio.Channel]:
     """A server that asks `target` whatever it is asked, and a channel to it."""
-    async with channels.connect(target, max_message_bytes=2**20, service_config=SERVICE_CONFIG) as onward:
+    async with channels.connect(target, max_message_bytes=2**20) as onward:
         stub: Any = embedder_pb2_grpc.EmbedderServiceStub(onward)
 
         async def ask(name: str, _: object) -> Any:
@@ -88,6 +87,15 @@ async def test_the_callers_deadline_ends_a_call_and_names_the_stage(serve: Serve
     assert probe.info(error).metadata == {"stage": "infer"}
 
 
+async def test_a_server_answers_before_its_caller_gives_up_whatever_the_time(serve: Serve, back: Back) -> None:
+    """gRPC sends times from ten seconds up in tenths of a second, and rounds up."""
+    running = await serve(probe.build_with(back), ProbeSettings())
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        calls = [refusal(probe.unary_unary(channel, "for ever", timeout=10 + i / 100)) for i in range(1, 10)]
+        for error in await asyncio.gather(*calls):
+            assert probe.info(error).metadata == {"stage": "infer"}
+
+
 async def test_a_call_without_a_deadline_gets_the_servers(serve: Serve, back: Back) -> None:
     running = await serve(probe.build_with(back), ProbeSettings(default_deadline_seconds=0.2))
     async with grpc.aio.insecure_channel(running.address) as channel:
@@ -107,6 +115,16 @@ async def test_a_stream_without_a_deadline_has_none(serve: Serve, call: Call) ->
     async with grpc.aio.insecure_channel(running.address) as channel:
         await call(channel, "cat")
     assert (left == [1000]) is (call is not probe.unary_unary)
+
+
+async def test_a_server_names_the_stage_that_its_calls_are_in_by_default(serve: Serve) -> None:
+    async def wait(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    running = await serve(probe.build_with(wait, stage="search"), ProbeSettings())
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        error = await refusal(probe.unary_unary(channel, "cat", timeout=0.3))
+    assert probe.info(error).metadata == {"stage": "search"}
 
 
 async def test_a_chain_carries_what_is_left_of_the_time(front: grpc.aio.Channel, back: Back) -> None:

@@ -172,9 +172,34 @@ async def test_bytes_that_are_no_message_are_the_callers_mistake(channel: grpc.a
     raw: Any = channel.unary_unary(method)
     error = await refusal(raw(b"\xff\xff\xff"))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert probe.info(error).reason == "MALFORMED_REQUEST"
     assert "Decode" not in str(error.details())
 
 
 async def test_a_call_without_its_request_is_the_callers_mistake(channel: grpc.aio.Channel) -> None:
     error = await refusal(channel.stream_unary(f"/{probe.EMBEDDER}/GetModel")(iter([])))
     assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "the call carries no request")
+    assert probe.info(error).reason == "MALFORMED_REQUEST"
+
+
+NO_METHODS = [f"/{probe.EMBEDDER}/NoSuchMethod", "/likeness.v1.NoSuchService/GetModel", "/grpc.health.v1.Health/Nope"]
+
+
+async def ended(call: Any) -> grpc.aio.AioRpcError:
+    """Return the error of a call that answers with a stream."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    return caught.value
+
+
+@pytest.mark.parametrize("method", NO_METHODS)
+async def test_a_method_that_does_not_exist_is_unimplemented(channel: grpc.aio.Channel, method: str) -> None:
+    raw: Any = channel
+    found = [
+        await refusal(raw.unary_unary(method)(b"\xff")),
+        await ended(raw.unary_stream(method)(b"\xff")),
+        await refusal(raw.stream_unary(method)(iter([b"\xff"]))),
+        await ended(raw.stream_stream(method)(iter([b"\xff"]))),
+    ]
+    assert {error.code() for error in found} == {grpc.StatusCode.UNIMPLEMENTED}
+    assert {probe.info(error).reason for error in found} == {"UNIMPLEMENTED"}

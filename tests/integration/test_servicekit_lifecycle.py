@@ -250,3 +250,31 @@ async def test_a_watch_of_health_does_not_last_for_all_of_the_grace(serve: Serve
         watch = health.Watch(health_pb2.HealthCheckRequest())
         await watch.read()
         await asyncio.wait_for(running.stop(), PATIENCE_SECONDS)
+
+
+NO_GRACE = """
+import asyncio
+import contextlib
+import grpc
+from tests.integration import servicekit_probe as probe
+from tests.serving import serving
+
+async def main():
+    for _ in range(60):
+        async with contextlib.AsyncExitStack() as stack:
+            settings = probe.ProbeSettings(grace_seconds=0, log_level="ERROR")
+            running = await stack.enter_async_context(serving(probe.build_with(probe.nothing), settings))
+            for _ in range(3):
+                channel = grpc.aio.insecure_channel(running.address)
+                stack.push_async_callback(channel.close)
+                await probe.unary_unary(channel, "x")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_server_without_grace_stops_as_cleanly() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", NO_GRACE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert await asyncio.wait_for(process.wait(), PATIENCE_SECONDS) == 0

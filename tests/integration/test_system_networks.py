@@ -9,7 +9,7 @@ import pytest
 
 from likeness.v1 import image_search_pb2, types_pb2
 from tests import embedder_models
-from tests.integration.test_system_quality import index, photos
+from tests.integration.test_system_quality import index, pairs_in_groups, photos
 from tests.system import System, system
 
 PATIENCE_SECONDS = 120
@@ -69,6 +69,15 @@ async def retrieve_as_their_table_says(networks: System, collection: str, models
 async def test_light_networks_retrieve_as_their_table_says(networks: System, shared_data: Path) -> None:
     await index(networks, shared_data, "light", photos(shared_data, "imagenette"), LIGHT)
     await retrieve_as_their_table_says(networks, "light", LIGHT)
+
+
+async def test_mobilenet_groups_the_edits_of_a_photograph(networks: System, shared_data: Path) -> None:
+    album = photos(shared_data, "neardup")
+    await index(networks, shared_data, "edits", album, ["mobilenetv2"])
+    groups = {photo["path"]: photo["group"] for photo in album}
+    precision, recall = await pairs_in_groups(networks, "edits", "mobilenetv2", 0.76, groups)
+    assert precision > 0.99
+    assert recall > 0.98
 
 
 @pytest.mark.long

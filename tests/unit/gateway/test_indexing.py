@@ -8,7 +8,7 @@ import pytest
 from gateway.indexing import Indexer
 from gateway.ports import DuplicateId, Embedded, Entry, Indexed, Outcome, Picture, Version
 from likeness.v1 import types_pb2
-from servicekit.errors import InvalidField
+from servicekit.errors import Aborted, InvalidField
 from tests.fakes_gateway import MemoryEmbedder, MemorySearch, fields
 from tests.unit.gateway.conftest import entries
 
@@ -115,5 +115,40 @@ async def test_one_content_twice_without_ids_is_one_id_twice(indexer: Indexer) -
 
 @pytest.mark.parametrize("count", [0, 65])
 async def test_batches_are_bounded(indexer: Indexer, count: int) -> None:
-    with pytest.raises(InvalidField, match=r"entries: must be in \[1, 64\]"):
+    with pytest.raises(InvalidField, match=rf"^entries: has {count} entries; 1 to 64 are taken$"):
         await indexer.index("c", entries(*((f"x{i}", b"1") for i in range(count))))
+
+
+class Changing(MemorySearch):
+    """Refuses the first writes, as for a collection that got another model."""
+
+    refusals = 1
+
+    async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise Aborted("changed", reason="CONFLICT", metadata={"collection": "changed"})
+        return await super().upsert(collection, images)
+
+
+async def test_a_batch_is_done_again_when_the_collection_got_another_model(embedder: MemoryEmbedder) -> None:
+    search = Changing({"c": {}})
+    done = await Indexer(embedder, search).index("c", entries(("a", b"1")))
+    assert [indexed.outcome for indexed in done] == [Outcome.CREATED]
+    assert len(embedder.asked) == 2
+
+
+async def test_a_collection_that_never_stays_the_same_is_given_up(embedder: MemoryEmbedder) -> None:
+    search = Changing({"c": {}})
+    search.refusals = 100
+    with pytest.raises(Aborted):
+        await Indexer(embedder, search).index("c", entries(("a", b"1")))
+
+
+async def test_a_refused_picture_has_its_hash_too_and_the_id_that_is_the_hash(indexer: Indexer) -> None:
+    results = await indexer.index("c", entries(("", b"bad 1"), ("mine", b"bad 2")))
+    assert all(result.error for result in results)
+    ids = [sha256(b"bad 1"), "mine"]
+    assert [(r.image_id, r.content_sha256) for r in results] == list(
+        zip(ids, map(sha256, (b"bad 1", b"bad 2")), strict=True)
+    )

@@ -56,6 +56,28 @@ async def test_batches_are_under_way_at_once_and_over_all_streams_no_more_than_a
     assert gated.most_at_once == 2
 
 
+async def test_less_than_a_batch_does_not_go_when_a_place_is_free_but_when_it_has_to(make: Make, gated: Gated) -> None:
+    gated.gate.clear()
+    ingest = make(batches=2)
+    first, second = Caller(ingest), Caller(ingest)
+    first.send(*(item(f"a{i}") for i in range(8)))
+    first.finish()
+    await until(lambda: len(gated.begun) == 2)
+    second.send(*(item(f"b{i}") for i in range(5)))
+    await until(lambda: second.sent == 5)
+    await settled()
+    gated.gate.set()
+    gated.gate.clear()
+    await until(lambda: len(gated.begun) == 3)
+    await first.ended()
+    await settled()
+    assert gated.begun[2:] == [["b0", "b1", "b2", "b3"]]
+    second.finish()
+    await until(lambda: gated.begun[3:] == [["b4"]])
+    gated.gate.set()
+    await second.ended()
+
+
 async def test_a_lone_image_does_not_wait_and_later_ones_fill_a_batch(make: Make, gated: Gated) -> None:
     gated.gate.clear()
     caller = Caller(make())

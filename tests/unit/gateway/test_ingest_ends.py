@@ -1,7 +1,7 @@
 """Streams of images, over the services' twins: what goes wrong, and how they end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -134,15 +134,30 @@ async def test_a_stream_that_begins_in_a_drain_ends_at_once(make: Make, draining
     assert caller.events == [Backoff(12), Draining()]
 
 
-async def test_the_work_of_a_caller_who_leaves_stops(make: Make, gated: Gated) -> None:
+async def test_the_work_of_a_caller_who_leaves_has_stopped_when_the_stream_is_closed(make: Make, gated: Gated) -> None:
+    async def items() -> AsyncIterator[Item]:
+        for i in range(8):
+            yield item(str(i))
+        await asyncio.Event().wait()
+
     gated.gate.clear()
     ingest = make(batches=2)
     before = asyncio.all_tasks()
-    caller = Caller(ingest)
-    caller.send(*(item(str(i)) for i in range(20)))
+    events = ingest.run(items())
+    assert await anext(events) == Backoff(12)
+    left: list[int] = []
+
+    async def take() -> None:
+        try:
+            await anext(events)
+        finally:
+            left.append(gated.at_once)
+
+    waiting = asyncio.create_task(take())
     await until(lambda: gated.at_once == 2)
-    await caller.leave()
-    assert gated.at_once == 0
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert left == [0]
     assert asyncio.all_tasks() == before
     gated.gate.set()
     await one_is_indexed(ingest)

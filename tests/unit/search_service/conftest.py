@@ -49,7 +49,7 @@ class Core:
         )
         self.reconciler = Reconciler(*stores, self.guard, self.lease)
         self.rebuilder = Rebuilder(*stores, self.guard, self.lease, horizon_seconds=100)
-        self.catalogue = Catalogue(self.records, self.vectors)
+        self.catalogue = Catalogue(self.records, self.vectors, horizon_seconds=100)
         self.writer = Writer(self.records, self.vectors, write_timeout_seconds=5)
         self.images = Images(self.records)
         self.index = Index(self.records, self.vectors, fusion_depth=10, margin=2)

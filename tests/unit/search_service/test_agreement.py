@@ -29,10 +29,39 @@ def test_extrapolation_goes_on_at_the_agreement_of_the_last_depth(order: list[st
     assert rank_biased_overlap(a, b, p) == pytest.approx((1 - p) * sum(series))
 
 
+@given(RANKINGS.filter(len), RANKINGS.filter(len), st.floats(0.1, 0.95))
+def test_a_shorter_list_is_taken_to_go_on_as_it_began(a: list[str], b: list[str], p: float) -> None:
+    """Beyond its end its share of hits stays what it was; beyond the longer one's end the agreement does."""
+    short, long = sorted((a, b), key=len)
+    ended = len(set(short) & set(long[: len(short)])) / len(short)
+    agreed = []
+    for depth in range(1, len(long) + 1):
+        beyond = max(0, depth - len(short))
+        agreed.append((len(set(short[:depth]) & set(long[:depth])) + beyond * ended) / depth)
+    series = [agreed[min(d, len(long) - 1)] * p**d for d in range(3000)]
+    assert rank_biased_overlap(a, b, p) == pytest.approx(min(1.0, (1 - p) * sum(series)))
+
+
+@given(RANKINGS, RANKINGS, st.integers(1, 30))
+def test_overlap_is_the_share_of_places_that_both_fill_alike(a: list[str], b: list[str], k: int) -> None:
+    places = max(len(a[:k]), len(b[:k]))
+    expected = sum(image_id in b[:k] for image_id in a[:k]) / places if places else 1.0
+    assert agreement(a, b, k).overlap_at_k == expected
+
+
 @given(RANKINGS, RANKINGS)
 def test_overlap_of_any_two_lists_is_symmetric_and_in_bounds(a: list[str], b: list[str]) -> None:
     assert 0.0 <= rank_biased_overlap(a, b) <= 1.0
     assert rank_biased_overlap(a, b) == pytest.approx(rank_biased_overlap(b, a))
+
+
+@given(RANKINGS, st.integers(0, 20))
+def test_lists_that_are_equal_or_have_nothing_in_common_are_so_by_both_measures(ids: list[str], cut: int) -> None:
+    same = agreement(ids, ids, max(1, len(ids)))
+    assert (same.overlap_at_k, same.rank_biased_overlap) == pytest.approx((1.0, 1.0))
+    if ids:
+        apart = agreement(ids[:cut], ids[cut:], len(ids))
+        assert (apart.overlap_at_k, apart.rank_biased_overlap) == (0.0, 0.0)
 
 
 def test_the_papers_uneven_example() -> None:
@@ -45,5 +74,6 @@ def test_equal_and_disjoint_lists() -> None:
     assert (same.overlap_at_k, same.rank_biased_overlap, same.kendall_tau) == pytest.approx((1.0, 1.0, 1.0))
     apart = agreement(list("abc"), list("xyz"), 3)
     assert (apart.overlap_at_k, apart.rank_biased_overlap, apart.kendall_tau) == (0.0, 0.0, None)
-    assert rank_biased_overlap([], []) == 1.0
+    nothing = agreement([], [], 3)
+    assert (nothing.overlap_at_k, nothing.rank_biased_overlap, nothing.kendall_tau) == (1.0, 1.0, None)
     assert rank_biased_overlap([], ["a"]) == 0.0

@@ -55,6 +55,11 @@ async def test_equal_bytes_are_duplicates_however_their_vectors_were_rounded(cor
     assert await groups(core, 0.0) == [["a", "b"]]
 
 
+async def test_images_just_at_the_distance_are_joined(core: Core) -> None:
+    await core.put(alike("x", 1), alike("y", 2), alike("z", 3, seed=3))
+    assert await groups(core, 0.0) == [["x", "y"]]
+
+
 async def test_more_neighbours_than_the_first_look_shows_are_found(core: Core) -> None:
     """The one image that leads on to the next group is the furthest of 60, and of 40 stale rows at no distance."""
     for number in range(40):
@@ -108,6 +113,7 @@ async def test_a_huge_group_comes_in_parts_that_begin_with_its_first_id(core: Co
     assert record is not None
     await core.records.commit(
         uid,
+        1,
         [
             replace(record, version=replace(record.version, image_id=name), generation=generation)
             for name, generation in zip(names, generations, strict=True)

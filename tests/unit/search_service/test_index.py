@@ -1,5 +1,6 @@
 """Searches over the stores' twins."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,19 @@ async def test_one_model_alone_is_its_own_list(filled: Core) -> None:
     assert [hit.image_id for hit in answer.fused] == [near.image_id for near in answer.rankings[0].neighbours]
 
 
+async def test_models_are_searched_at_once(filled: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each search ends only when the other one is under way too."""
+    search, both = filled.vectors.search, asyncio.Barrier(2)
+
+    async def together(*args: object, **options: object) -> object:
+        await both.wait()
+        return await search(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filled.vectors, "search", together)
+    async with asyncio.timeout(5):
+        assert len((await filled.index.search(query(3))).rankings) == 2
+
+
 async def test_one_failing_model_is_reported_beside_the_others(filled: Core) -> None:
     filled.vectors.down = {next(iter(filled.vectors.spaces))}
     answer = await filled.index.search(query(3))
@@ -147,8 +161,8 @@ async def test_an_update_in_the_middle_of_a_search_hides_no_image(
     search = filled.vectors.search
     updates = iter([41, 42])
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         for seed in updates:
             await filled.put(new_image("x03", seed, n=3.0))
         return found
@@ -176,8 +190,8 @@ async def test_an_overtaken_image_counts_no_nearer_than_the_search_went(
     search = core.vectors.search
     batch = [replace(new_image(f"moving-{i}", 2), vectors=[opposite, *others]) for i in range(12)]
 
-    async def overtaken(*args: object) -> object:
-        found = await search(*args)  # type: ignore[arg-type]
+    async def overtaken(*args: object, **options: object) -> object:
+        found = await search(*args, **options)  # type: ignore[arg-type]
         if batch:
             await core.put(*batch)
             batch.clear()

@@ -1,5 +1,6 @@
 """Records brought back from rows."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -224,8 +225,8 @@ def later(core: Core, uid: str, ms: int) -> None:
     """Date a collection's creation, which takes no time here, after those before."""
     for space, text in core.vectors.descriptions.items():
         if uid in space:
-            head, tail = text.rsplit('"create_ms":', 1)
-            core.vectors.descriptions[space] = f'{head}"create_ms":{int(tail[:-1]) + ms}}}'
+            fields = json.loads(text)
+            core.vectors.descriptions[space] = json.dumps(fields | {"create_ms": fields["create_ms"] + ms})
 
 
 async def test_a_space_that_says_nothing_of_itself_is_named(core: Core) -> None:

@@ -1,12 +1,13 @@
 """Many searches: a few at a time, and none left over."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from search_service.duplicates import Duplicates
 from search_service.evaluation import Evaluator, Trial
-from search_service.ports import Match, Metric, Record, Vector
+from search_service.ports import Match, Record
 from search_service.survey import Survey, together
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, DeadlineExceeded
@@ -27,7 +28,7 @@ class WatchedStore(RepairableVectorStore):
         self.now = self.most = 0
         self.busy, self.idle = asyncio.Event(), asyncio.Event()
 
-    async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
+    async def search(self, *args: Any, **options: Any) -> list[Match]:
         self.now += 1
         self.most = max(self.most, self.now)
         self.busy.set()
@@ -35,7 +36,7 @@ class WatchedStore(RepairableVectorStore):
         try:
             await asyncio.sleep(0)
             await self.open.wait()
-            return await super().search(space, metric, vector, limit)
+            return await super().search(*args, **options)
         finally:
             self.now -= 1
             if not self.now:

@@ -1,11 +1,15 @@
 """The time that a call has left."""
 
 import asyncio
+import math
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from servicekit import deadline
-from servicekit.errors import DeadlineExceeded
+from servicekit.errors import DeadlineExceeded, Overloaded
 
 
 async def test_a_block_that_takes_too_long_ends_with_the_stage_it_was_in() -> None:
@@ -23,6 +27,48 @@ async def test_before_any_stage_a_call_waits_in_the_queue() -> None:
     with pytest.raises(DeadlineExceeded, match="stage queue"):
         async with deadline.limit(0.01):
             await asyncio.Event().wait()
+
+
+async def test_a_block_that_gets_over_an_error_ends_with_it() -> None:
+    async def get_over(error: Overloaded) -> None:
+        async with deadline.limit(0.01):
+            with deadline.because(error):
+                await asyncio.Event().wait()
+
+    full = Overloaded("full")
+    with pytest.raises(Overloaded) as caught:
+        await get_over(full)
+    assert caught.value is full
+
+
+@pytest.mark.parametrize("error", [None, ValueError("something else")])
+async def test_an_error_that_was_got_over_is_not_what_took_the_time(error: Exception | None) -> None:
+    async def get_over_one_and_wait() -> None:
+        async with deadline.limit(0.01):
+            with suppress(ValueError), deadline.because(Overloaded("full")):
+                if error:
+                    raise error
+            await asyncio.Event().wait()
+
+    with pytest.raises(DeadlineExceeded):
+        await get_over_one_and_wait()
+
+
+async def test_without_a_deadline_nothing_has_to_be_remembered() -> None:
+    with deadline.because(Overloaded("full")):
+        assert deadline.remaining(7.0) == 7.0
+
+
+def encoded(seconds: float) -> float:
+    """Return a time as gRPC sends it, rounded up: to milliseconds, hundredths, tenths, whole or tens of seconds."""
+    steps = [(1, 0.001), (10, 0.01), (100, 0.1), (1000, 1.0), (10_000, 10.0)]
+    step = next(step for below, step in steps if seconds < below)
+    return math.ceil(round(seconds / step, 6)) * step
+
+
+@given(st.floats(0.05, 9000))
+def test_a_server_ends_before_its_caller_does_however_the_time_was_rounded(seconds: float) -> None:
+    assert 0.8 * seconds < deadline.of_callers(encoded(seconds)) <= seconds - min(0.04, 0.08 * seconds)
 
 
 async def test_a_call_out_may_take_what_is_left_and_no_more_than_its_cap() -> None:
@@ -61,3 +107,14 @@ async def test_the_deadline_ends_with_its_block() -> None:
     async with deadline.limit(5.0):
         pass
     assert deadline.remaining(30.0) == 30.0
+
+
+async def test_a_limit_within_another_keeps_to_both_and_goes_on_with_the_stage() -> None:
+    async with deadline.limit(5.0):
+        with deadline.stage("search"):
+            async with deadline.limit(60.0):
+                assert deadline.remaining(30.0) <= 5.0
+            with pytest.raises(DeadlineExceeded, match="stage search"):
+                async with deadline.limit(0.01):
+                    await asyncio.Event().wait()
+        assert 4.0 < deadline.remaining(30.0) <= 5.0

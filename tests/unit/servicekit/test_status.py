@@ -15,6 +15,8 @@ from servicekit import errors, status
 CODES = [
     (errors.InvalidArgument, 3),
     (errors.InvalidField, 3),
+    (errors.MalformedRequest, 3),
+    (errors.MessageTooLarge, 3),
     (errors.DeadlineExceeded, 4),
     (errors.NotFound, 5),
     (errors.AlreadyExists, 6),
@@ -128,7 +130,7 @@ def transport_error(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
     ("code", "kind"),
     [
         (grpc.StatusCode.UNAVAILABLE, errors.BackendUnavailable),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.BackendUnavailable),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, errors.MessageTooLarge),
         (grpc.StatusCode.DEADLINE_EXCEEDED, errors.DeadlineExceeded),
         (grpc.StatusCode.UNKNOWN, errors.Internal),
         (grpc.StatusCode.UNIMPLEMENTED, errors.Internal),
