@@ -32,6 +32,8 @@ class MilvusRepair:
 
     async def held(self, space: str, keys: Sequence[RowKey]) -> set[RowKey]:
         """See RepairVectors."""
-        ids = [encoding.key_text(key) for key in keys]
-        found = await self._call("get", space, ids=ids, output_fields=[expression.KEY_FIELD], **_STRONG) if ids else []
+        if not keys:
+            return set()
+        wanted = rows.among(keys)
+        found = await self._call("query", space, filter=wanted, output_fields=[expression.KEY_FIELD], **_STRONG)
         return {encoding.key(row[expression.KEY_FIELD]) for row in found}

@@ -1,25 +1,27 @@
 """Vectors in Milvus: the embedded Lite or a server, by the same calls."""
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import grpc
 import structlog
 from pymilvus import DataType, MilvusClient, MilvusException
-from pymilvus.exceptions import DataNotMatchException, ParamError
 
-from search_service import dialect, encoding, expression, rows
+from search_service import dialect, encoding, expression, milvus_reads, rows
+from search_service import milvus_problems as problems
 from search_service.blocking import Budget, Threads
 from search_service.breaker import Breaker
 from search_service.filters import Filter
 from search_service.milvus_access import MilvusAccess
+from search_service.milvus_reads import MilvusReads
 from search_service.milvus_repair import MilvusRepair
 from search_service.ports import (
-    CollectionNotFound,
     IndexSpec,
     Match,
     Metric,
@@ -29,22 +31,18 @@ from search_service.ports import (
 )
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit import deadline
-from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
+from servicekit.errors import BackendUnavailable, invalid_field
 
-_NOT_FOUND, _NOT_LOADED = 100, 101
-# A request that makes no sense to Milvus: an invalid parameter, Milvus Lite's failed plan, and gRPC's own codes.
-_FAULTS = {1100, 2000, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
-_LEVELS = {Consistency.BOUNDED: "Session", Consistency.STRONG: "Strong"}
-_RETRY_AFTER_SECONDS = 1.0
 # Short of a second, after which whoever asks for the check gives up.
 _CHECK_SECONDS = 0.9
 # pymilvus holds a lock of the whole process while it connects anew, for as long as the first connect was allowed.
 _CONNECT_SECONDS = 1.0
 _log = structlog.get_logger()
+Result = TypeVar("Result")
 
 
 class MilvusVectorStore(MilvusRepair):
-    """The vector store on one Milvus. pymilvus blocks, so every call runs on threads of the store's own.
+    """The vector store on one Milvus. pymilvus blocks, so what it is needed for runs on threads of the store's own.
 
     BOUNDED is Milvus's level Session: reads see every write of this process, and do not wait for those of others.
     """
@@ -54,18 +52,22 @@ class MilvusVectorStore(MilvusRepair):
     def __init__(
         self,
         connect: Callable[[float], MilvusClient],
+        reads: MilvusReads,
         ensure: Callable[[], None],
+        *,
         flavour: str,
         threads: int,
         timeout_seconds: float,
     ) -> None:
         self._connect = connect
+        self._reads = reads
         self._ensure = ensure
         self._connecting = threading.Lock()
         self._client: MilvusClient | None = None
         self._is_lite = flavour == "lite"
         self._offer: dialect.Dialect | None = None
         self._breaker = Breaker()
+        self._timeout = timeout_seconds
         self._threads = Threads("milvus", threads, timeout_seconds)
         # Apart, so that a check gets through when calls that hang hold all other threads.
         self._checker = Threads("milvus-check", 1, _CHECK_SECONDS)
@@ -96,16 +98,19 @@ class MilvusVectorStore(MilvusRepair):
         """
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
-        options = (access or MilvusAccess(token)).options()
+        access = access or MilvusAccess(token)
 
         def connect(timeout: float) -> MilvusClient:
             # Dedicated: a connection of pymilvus's pool is never closed, and taken for good when its server is gone.
-            return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **options)
+            return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **access.options())
 
-        store = cls(connect, ensure, flavour, threads, timeout_seconds)
+        written, channel = milvus_reads.last_write(uri, access), milvus_reads.channel(uri, access)
+        reads = MilvusReads(channel, access, written, timeout_seconds=timeout_seconds)
+        store = cls(connect, reads, ensure, flavour=flavour, threads=threads, timeout_seconds=timeout_seconds)
         try:
             yield store
         finally:
+            await reads.close()
             store._close()
 
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
@@ -139,17 +144,17 @@ class MilvusVectorStore(MilvusRepair):
         params: SearchParams = DEFAULT_PARAMS,
     ) -> list[Match]:
         """See VectorStore."""
-        found = await self._call(
-            "search",
+        search = partial(
+            self._reads.search,
             space,
-            data=[vector],
-            limit=limit,
-            filter=await self._expression(condition),
-            search_params={"params": dialect.search_params(params, limit)},
-            consistency_level=_LEVELS[consistency],
+            vector,
+            limit,
+            expression=await self._expression(condition),
+            params=dialect.search_params(params, limit),
+            consistency=consistency,
         )
-        ids, reported = found[0].ids, found[0].distances
-        return [Match(encoding.key(key), rows.distance(d, metric)) for key, d in zip(ids, reported, strict=True)]
+        found = await self._read(space, search)
+        return [Match(key, rows.distance(reported, metric)) for key, reported in found]
 
     async def select(
         self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
@@ -158,14 +163,13 @@ class MilvusVectorStore(MilvusRepair):
         wanted = await self._expression(condition)
         if not wanted:
             return None
-        found = await self._call("query", space, filter=wanted, limit=limit + 1, **_reading(consistency))
-        return None if len(found) > limit else rows.vectors(found)
+        found = await self._read(space, partial(self._reads.select, space, wanted, limit + 1, consistency=consistency))
+        return None if len(found) > limit else found
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
-        ids = [encoding.key_text(key) for key in keys]
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
-        return rows.vectors(await self._call("get", space, ids=ids, **_reading(consistency)))
+        return await self._read(space, partial(self._reads.fetch, space, keys, consistency=consistency))
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
@@ -193,7 +197,7 @@ class MilvusVectorStore(MilvusRepair):
         except BaseException as error:
             self._breaker.failed(began)
             if self._breaker.is_open and not was_open:
-                _log.warning("Milvus does not answer", problem=_reason(error))
+                _log.warning("Milvus does not answer", problem=problems.reason(error))
             raise
 
     async def _offered(self) -> dialect.Dialect:
@@ -210,27 +214,52 @@ class MilvusVectorStore(MilvusRepair):
 
     async def _call(self, method: str, *args: Any, **options: Any) -> Any:
         if self._breaker.is_open:
-            raise _unavailable()
+            raise problems.unavailable()
         return await self._run(self._threads, method, *args, **options)
+
+    async def _read(self, space: str, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Await a call of MilvusReads, as `_call` does; a Milvus that was restarted must load the collection first."""
+        if self._breaker.is_open:
+            raise problems.unavailable()
+        try:
+            async with asyncio.timeout(deadline.remaining(self._timeout)):
+                with self._heard():
+                    return await self._loaded_read(space, call)
+        except TimeoutError as error:
+            raise problems.unavailable() from error
+
+    async def _loaded_read(self, space: str, call: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            return await call()
+        except MilvusException as error:
+            if error.code != problems.NOT_LOADED:
+                raise
+        await self._run(self._threads, "load_collection", space)
+        return await call()
 
     async def _run(self, threads: Threads, method: str, *args: Any, **options: Any) -> Any:
         try:
             return await threads.run(lambda budget: self._blocking(budget, method, *args, **options))
         except TimeoutError as error:
-            raise _unavailable() from error
+            raise problems.unavailable() from error
 
     def _blocking(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
+        with self._heard():
+            return self._loaded(budget, method, *args, **options)
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """Note that Milvus answers, and say what its errors mean."""
         try:
-            result = self._loaded(budget, method, *args, **options)
+            yield
         except (MilvusException, grpc.RpcError) as error:
-            problem = _problem(error)
+            problem = problems.problem(error)
             if not isinstance(problem, BackendUnavailable):
                 self._breaker.answered()
             if problem is None:
                 raise
             raise problem from error
         self._breaker.answered()
-        return result
 
     def _loaded(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
         """Call; a Milvus that was restarted must load the collection first. Nothing is called without a timeout."""
@@ -239,7 +268,7 @@ class MilvusVectorStore(MilvusRepair):
         try:
             return call(*args, timeout=budget.left(), **options)
         except MilvusException as error:
-            if error.code != _NOT_LOADED:
+            if error.code != problems.NOT_LOADED:
                 raise
         client.load_collection(args[0], timeout=budget.left())
         return call(*args, timeout=budget.left(), **options)
@@ -259,33 +288,6 @@ class MilvusVectorStore(MilvusRepair):
         self._checker.close()
         if self._client is not None:
             self._client.close()
-
-
-def _reading(consistency: Consistency) -> dict[str, Any]:
-    return {"output_fields": [expression.KEY_FIELD, rows.VECTOR_FIELD], "consistency_level": _LEVELS[consistency]}
-
-
-def _unavailable() -> BackendUnavailable:
-    return BackendUnavailable("the vector store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS)
-
-
-def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
-    """Return what either kind of pymilvus's exceptions means to a caller; None for a fault of ours."""
-    # The code of a MilvusException is a number, or gRPC's own; that of an RpcError is a method.
-    code = error.code() if isinstance(error, grpc.RpcError) else error.code
-    if code == _NOT_FOUND:
-        return CollectionNotFound("the collection was deleted")
-    if isinstance(error, ParamError | DataNotMatchException) or code in _FAULTS:
-        return None
-    return _unavailable()
-
-
-def _reason(error: BaseException) -> str:
-    """Return what stands at the root of an error, for the log."""
-    # pymilvus raises errors from themselves.
-    while error.__cause__ is not None and error.__cause__ is not error:
-        error = error.__cause__
-    return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
 
 
 def _schema(dimension: int, description: str) -> Any:

@@ -4,11 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from search_service import encoding
 from search_service.expression import ATTRIBUTES_FIELD, KEY_FIELD
-from search_service.ports import Metric, Record, Row, RowKey, Vector
+from search_service.ports import Metric, Record, Row, RowKey
 
 VECTOR_FIELD = "vector"
 # Each field's name, type and limits, the vector apart. A key is an image id, `#` and at most 16 digits.
@@ -41,9 +39,9 @@ def fields(row: Row) -> dict[str, Any]:
     }
 
 
-def vectors(rows: Sequence[Mapping[str, Any]]) -> dict[RowKey, Vector]:
-    """Return the vectors of rows that were read with their keys."""
-    return {encoding.key(row[KEY_FIELD]): np.asarray(row[VECTOR_FIELD], np.float32) for row in rows}
+def among(keys: Sequence[RowKey]) -> str:
+    """Return the expression of the rows that have these keys, whatever stands in them."""
+    return f"{KEY_FIELD} in {json.dumps([encoding.key_text(key) for key in keys], ensure_ascii=False)}"
 
 
 def after(key: RowKey | None) -> str:

