@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from search_service import encoding, expression, rows
+from search_service import encoding, rows
+from search_service.expression import KEY_FIELD
 from search_service.ports import Record, RowKey
 
 _STRONG = {"consistency_level": "Strong"}
@@ -32,6 +33,7 @@ class MilvusRepair:
 
     async def held(self, space: str, keys: Sequence[RowKey]) -> set[RowKey]:
         """See RepairVectors."""
-        ids = [encoding.key_text(key) for key in keys]
-        found = await self._call("get", space, ids=ids, output_fields=[expression.KEY_FIELD], **_STRONG) if ids else []
-        return {encoding.key(row[expression.KEY_FIELD]) for row in found}
+        if not keys:
+            return set()
+        found = await self._call("query", space, filter=rows.among(keys), output_fields=[KEY_FIELD], **_STRONG)
+        return {encoding.key(row[KEY_FIELD]) for row in found}

@@ -48,7 +48,17 @@ def vectors(rows: Sequence[Mapping[str, Any]]) -> dict[RowKey, Vector]:
 
 def after(key: RowKey | None) -> str:
     """Return the expression of all rows whose keys sort after one, or of all."""
-    return f"{KEY_FIELD} > {json.dumps(encoding.key_text(key) if key else '', ensure_ascii=False)}"
+    return f"{KEY_FIELD} > {_spelt(encoding.key_text(key) if key else '')}"
+
+
+def among(keys: Sequence[RowKey]) -> str:
+    """Return the expression of the rows of these keys, which may be none of ours."""
+    return f"{KEY_FIELD} in {_spelt([encoding.key_text(key) for key in keys])}"
+
+
+def _spelt(value: str | list[str]) -> str:
+    """Return text, or a list of it, as Milvus's expressions spell it: as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def records(rows: Sequence[Mapping[str, Any]]) -> list[Record]:
