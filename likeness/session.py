@@ -10,7 +10,7 @@ from rich.text import Text
 
 from likeness.client import Client
 from likeness.errors import LikenessError
-from likeness.tables import plain
+from likeness.listing import answers, plain
 
 Collection = Annotated[str, typer.Option("--collection", "-c", metavar="NAME", help="Collection to work on.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
@@ -39,7 +39,7 @@ class Session:
 
     def show(self, *renderables: RenderableType) -> None:
         """Print tables, and lines that stay whole, for people."""
-        console = Console(highlight=False)
+        console = answers()
         for renderable in renderables:
             console.print(renderable, soft_wrap=isinstance(renderable, Text))
 

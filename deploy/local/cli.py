@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from deploy.local import demo as demonstration
 from deploy.local import instructions
 from deploy.local.parts import ROOT, StackSettings
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
+from likeness import listing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _console = Console()
@@ -77,10 +77,10 @@ def status(state: State = _STATE) -> None:
     if not parts:
         typer.echo("Nothing is running.")
         raise typer.Exit(1)
-    table = Table("part", "ready", "pid", "address", "log")
+    table = listing.Listing("Parts", "part", "ready", "pid:right", "address", "log")
     for part in parts:
-        table.add_row(part.name, "yes" if part.ready else "no", str(part.pid or "-"), part.address, str(part.log))
-    _console.print(table)
+        table.add(part.name, "yes" if part.ready else "no", str(part.pid or "-"), part.address, str(part.log))
+    listing.answers().print(table)
     if not all(part.ready for part in parts):
         raise typer.Exit(1)
 
