@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
+from google.protobuf import wrappers_pb2
 
 from likeness.errors import from_rpc_error
 from likeness.v1 import embedder_pb2, image_search_pb2_grpc
@@ -78,6 +79,12 @@ class Client:
         response: pb.CompareModelsResponse = _call(self._stub.CompareModels, request)
         return response
 
+    def delete_images(self, collection: str, image_ids: Sequence[str]) -> tuple[int, list[str]]:
+        """Delete up to 1,000 images, and return how many are gone and the ids that were not there."""
+        request = pb.DeleteImagesRequest(collection=collection, image_ids=image_ids)
+        response: pb.DeleteImagesResponse = _call(self._stub.DeleteImages, request)
+        return response.deleted_count, list(response.missing_ids)
+
     def image(self, collection: str, image_id: str) -> pb.ImageRecord:
         """Return the record of one image."""
         request = pb.GetImageRequest(collection=collection, image_id=image_id)
@@ -93,6 +100,16 @@ class Client:
 
         for response in _pages(page):
             yield from response.images
+
+    def alive(self, *, timeout_seconds: float) -> None:
+        """Ask the gateway alone, and none of the parts that it needs, whether it answers."""
+        # On the wire these are HealthCheckRequest and HealthCheckResponse, for which every caller would need a package.
+        ask = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=wrappers_pb2.StringValue.SerializeToString,
+            response_deserializer=wrappers_pb2.Int32Value.FromString,
+        )
+        _call(ask, wrappers_pb2.StringValue(value="liveness"), timeout_seconds)
 
     def models(self, *, timeout_seconds: float | None = None) -> list[embedder_pb2.Model]:
         """Return the models that are served, by name."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from likeness.documents import Document
+from likeness.image_ids import readable
 from likeness.listing import Listing, SideBySide, plain
 
 
@@ -36,7 +37,7 @@ def search(document: Document) -> Listing:
     for hit in document["hits"]:
         parts = {part["model"]: f"#{part['rank']} {part['distance']:.4f}" for part in hit["contributions"]}
         ranks = [parts.get(name, "-") for name in names]
-        table.add(str(hit["rank"]), hit["image_id"], *_closeness(hit), f"{hit['score']:.5f}", *ranks)
+        table.add(str(hit["rank"]), readable(hit["image_id"]), *_closeness(hit), f"{hit['score']:.5f}", *ranks)
     return table
 
 
@@ -74,14 +75,24 @@ def summary(document: Document) -> Listing:
 
 
 def refusals(document: Document) -> list[Text]:
-    """Return a line for every picture that was refused, with why: paths in a table could not be copied."""
+    """Return a line for all that was refused, with why: paths in a table could not be copied."""
     return [plain(f"{refused['path']}: {refused['reason']}: {refused['message']}") for refused in document["refused"]]
+
+
+def skipped(document: Document) -> list[Text]:
+    """Return a line on the files that were passed over, if there are any."""
+    count, unread = document["skipped"]["files"], document["skipped"]["unread_formats"]
+    if not count:
+        return []
+    what = f"skipped: {count:,} that are no pictures by their names"
+    formats = ", ".join(f"{number:,} {extension}" for extension, number in unread.items())
+    return [plain(f"{what}; formats that are not read: {formats}" if formats else what)]
 
 
 def _own_list(own: Document) -> Listing:
     table = Listing(f"{own['model']} ({own['metric']})", "#:right", "image", "distance:right", "similarity:right")
     for hit in own["hits"]:
-        table.add(str(hit["rank"]), hit["image_id"], *_closeness(hit))
+        table.add(str(hit["rank"]), readable(hit["image_id"]), *_closeness(hit))
     return table
 
 
