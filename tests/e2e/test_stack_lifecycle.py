@@ -96,7 +96,7 @@ def test_a_second_up_is_refused_and_harms_nothing(started: str, local: Run) -> N
     done = local("up", "--free-ports")
     assert done.returncode == 1
     assert "already running" in done.stderr
-    assert "make down" in done.stderr
+    assert "deploy.local down --state" in done.stderr
     assert local("status").returncode == 0
 
 
