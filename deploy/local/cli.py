@@ -64,12 +64,13 @@ def up(
     stack = Stack(settings)
     with _console.status("Starting"):
         ended = stack.start()
+    before = model_folders.remembered(state)
     model_folders.remember(state, model_dirs)
     if ended:
         typer.echo(f"{', '.join(ended)} had ended: the rest was stopped, and everything started again.")
     address = ports.address("gateway")
     typer.echo(f"Likeness answers at {address}. To stop it: {instructions.stop_command(state)}\n")
-    _tell_models(stack, model_dirs, again=not models)
+    _tell_models(stack, model_dirs, before)
     typer.echo(instructions.text(address), nl=False)
 
 
@@ -79,10 +80,12 @@ def _model_dirs(state: Path, models: Path | None, *, no_models: bool) -> tuple[P
     return (models.absolute(),) if models else model_folders.remembered(state)
 
 
-def _tell_models(stack: Stack, folders: Sequence[Path], *, again: bool) -> None:
-    if folders and again:
-        names = ", ".join(map(str, folders))
-        typer.echo(f"The models of {names} are served again, as before; --no-models leaves them out.\n")
+def _tell_models(stack: Stack, folders: Sequence[Path], before: Sequence[Path]) -> None:
+    for folder in before:
+        if folder in folders:
+            typer.echo(f"The models of {folder} are served as before; --no-models leaves them out.\n")
+        else:
+            typer.echo(f"The models of {folder} are served no more: collections made with them need them.\n")
     if problems := model_folders.problems(folders, stack.log("embedder")):
         typer.echo("\n".join(["Models:", *problems, ""]))
 

@@ -55,7 +55,7 @@ def test_models_are_told_and_remembered_and_a_dead_part_is_replaced(local: Run, 
     again = local("up", "--free-ports")
     assert again.returncode == 0, again.stderr
     assert "embedder had ended" in again.stdout
-    assert f"The models of {models} are served again" in again.stdout
+    assert f"The models of {models} are served as before" in again.stdout
     assert served(again.stdout) == ["colour", "mine", "shape"]
 
     (stop,) = re.findall(r"To stop it: (.*)$", again.stdout, re.MULTILINE)
@@ -64,7 +64,7 @@ def test_models_are_told_and_remembered_and_a_dead_part_is_replaced(local: Run, 
 
     without = local("up", "--free-ports", "--no-models")
     assert served(without.stdout) == ["colour", "shape"]
-    assert "served again" not in without.stdout
+    assert f"The models of {models} are served no more" in without.stdout
     assert "Models:" not in without.stdout
 
 
