@@ -1,6 +1,7 @@
 """Where the expected errors of every command end."""
 
 import sys
+from itertools import islice
 from typing import Any
 
 import typer
@@ -51,11 +52,15 @@ def write_anything() -> None:
 
 
 def _address_first(args: list[str]) -> list[str]:
-    """Return the arguments with the address, wherever it stands, before the command, as whose parent's it is read."""
-    options = args[: args.index("--")] if "--" in args else args
-    for i, argument in enumerate(options):
-        if argument.startswith(f"{_ADDRESS}="):
-            return [argument, *args[:i], *args[i + 1 :]]
-        if argument == _ADDRESS and i + 1 < len(options):
-            return [*args[i : i + 2], *args[:i], *args[i + 2 :]]
-    return args
+    """Return the arguments with every address before the command, as whose parent's it is read; the last one counts."""
+    end = args.index("--") if "--" in args else len(args)
+    first: list[str] = []
+    rest: list[str] = []
+    options = iter(args[:end])
+    for argument in options:
+        if argument == _ADDRESS:
+            value = list(islice(options, 1))
+            (first if value else rest).extend([argument, *value])
+        else:
+            (first if argument.startswith(f"{_ADDRESS}=") else rest).append(argument)
+    return [*first, *rest, *args[end:]]

@@ -53,8 +53,14 @@ def test_with_json_an_error_is_a_document_too(arguments: tuple[str, ...], status
 def test_the_address_may_stand_behind_the_command(place: int) -> None:
     line = ["collections", "delete"]
     for address in (["--address", "127.0.0.1:2"], ["--address=127.0.0.1:2"]):
-        done = CliRunner().invoke(app, [*line[:place], *address, *line[place:], "pets", "--json"])
+        done = CliRunner().invoke(app, [*NOBODY, *line[:place], *address, *line[place:], "pets", "--json"])
         assert "127.0.0.1:2" in error_of(done.stdout)["message"]
+
+
+def test_an_address_without_its_value_is_wrong_use() -> None:
+    done = CliRunner().invoke(app, ["models", "--address"])
+    assert done.exit_code == 2
+    assert "--address" in done.stderr
 
 
 @pytest.mark.parametrize("address", ["", "http://127.0.0.1:50050", "https://likeness.example"])
