@@ -12,7 +12,7 @@ LOCAL := .venv/bin/python -m deploy.local
 
 export PYTHON
 
-.PHONY: help demo up down test lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test chaos plants lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ down: .venv/local.stamp ## Stop what `up` started; what is stored stays
 test: .venv/dev.stamp ## Run every test, after installing the servers that they need
 	@tests/install.sh
 	.venv/bin/python -m pytest $(ARGS)
+
+chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 200 kills; SEED= repeats a run
+	@tests/install.sh
+	ROUNDS="$(or $(ROUNDS),110)" SEED="$(SEED)" .venv/bin/python -m pytest -v tests/chaos $(ARGS)
+
+plants: .venv/dev.stamp ## Plant known bugs, one at a time, and demand that the tests notice each
+	@tests/install.sh
+	.venv/bin/python -m tests.plants
 
 lint: .venv/dev.stamp ## Check style, and the contract against main's
 	@tests/install.sh buf

@@ -1,10 +1,11 @@
 """The two services behind the gateway, over their stubs."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import grpc
 
+from gateway import convert
 from gateway.ports import Checked, Embedded, Indexed, Model, Outcome, Payload, Picture, Question, Version
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, image_search_pb2, search_pb2, search_pb2_grpc, types_pb2
 from servicekit import channel, status
@@ -49,15 +50,24 @@ class EmbedderClient:
 
 
 class SearchClient:
-    """The search service."""
+    """The search service. `long_timeout_seconds` is for the calls that search with every image of a collection."""
 
-    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float) -> None:
+    def __init__(self, connection: grpc.aio.Channel, timeout_seconds: float, long_timeout_seconds: float) -> None:
         self._stub = search_pb2_grpc.SearchServiceStub(connection)
         self._timeout = timeout_seconds
+        self._long_timeout = long_timeout_seconds
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         """Make a call that both services have in common, with the caller's own request."""
         return await self._call(getattr(self._stub, method), request)
+
+    async def evaluate(self, request: Payload) -> Payload:
+        """See Search."""
+        return await channel.call(self._stub.EvaluateModels, request, stage="search", cap_seconds=self._long_timeout)
+
+    def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        """See Search."""
+        return channel.stream(self._stub.FindDuplicates, request, stage="search", cap_seconds=self._long_timeout)
 
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         """See Search."""
@@ -66,6 +76,14 @@ class SearchClient:
         for model in models:
             request.collection.bindings.add(model=model.name, fingerprint=model.fingerprint, dimension=model.dimension)
         return (await self.hand_on("CreateCollection", request)).collection
+
+    async def add_model(self, collection: str, model: Model) -> Payload:
+        """See Search."""
+        request = search_pb2.AddBindingRequest(collection=collection)
+        request.binding.model, request.binding.fingerprint = model.name, model.fingerprint
+        request.binding.dimension = model.dimension
+        response: search_pb2.AddBindingResponse = await self._call(self._stub.AddBinding, request)
+        return response.collection
 
     async def models_of(self, collection: str) -> list[str]:
         """See Search."""
@@ -76,8 +94,34 @@ class SearchClient:
         """See Search."""
         request = search_pb2.CheckImagesRequest(collection=collection, images=map(_version, versions))
         response: search_pb2.CheckImagesResponse = await self._call(self._stub.CheckImages, request)
-        checked = [Checked(result.unchanged, _error(result)) for result in response.results]
-        return list(response.collection.models), checked
+        checked = [Checked(r.unchanged, r.content_known, _error(r)) for r in response.results]
+        # Those that are being built too.
+        return [binding.model for binding in response.collection.bindings], checked
+
+    async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
+        """See Search."""
+        request = search_pb2.FindContentRequest(collection=collection, content_sha256=sha256)
+        response: search_pb2.FindContentResponse = await self._call(self._stub.FindContent, request)
+        return list(response.collection.models), bool(response.image_id)
+
+    async def recall(self, collection: str, request_id: str, body_sha256: str) -> list[Indexed] | None:
+        """See Search."""
+        request = search_pb2.RecallAnswerRequest(collection=collection, request_id=request_id, body_sha256=body_sha256)
+        response: search_pb2.RecallAnswerResponse = await self._call(self._stub.RecallAnswer, request)
+        return _indexed(response.answer) if response.HasField("answer") else None
+
+    async def keep(
+        self, collection: str, request_id: str, body_sha256: str, answer: Sequence[Indexed]
+    ) -> list[Indexed]:
+        """See Search."""
+        request = search_pb2.KeepAnswerRequest(
+            collection=collection,
+            request_id=request_id,
+            body_sha256=body_sha256,
+            answer=convert.to_index_response(answer),
+        )
+        response: search_pb2.KeepAnswerResponse = await self._call(self._stub.KeepAnswer, request)
+        return _indexed(response.answer)
 
     async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
         """See Search."""
@@ -94,10 +138,7 @@ class SearchClient:
             ],
         )
         response: search_pb2.UpsertImagesResponse = await self._call(self._stub.UpsertImages, request)
-        return [
-            Indexed(result.image_id, result.content_sha256, _OUTCOMES.get(result.outcome), _error(result))
-            for result in response.results
-        ]
+        return _indexed(response)
 
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         """See Search."""
@@ -138,6 +179,13 @@ def _query(question: Question, query: Embedded | None) -> dict[str, Any]:
     return {
         "vectors": search_pb2.QueryVectors(embeddings=query.embeddings, content_sha256=query.content_sha256),
     }
+
+
+def _indexed(response: search_pb2.UpsertImagesResponse | image_search_pb2.IndexImagesResponse) -> list[Indexed]:
+    return [
+        Indexed(result.image_id, result.content_sha256, _OUTCOMES.get(result.outcome), _error(result))
+        for result in response.results
+    ]
 
 
 def _version(version: Version) -> search_pb2.ImageVersion:

@@ -1,7 +1,10 @@
 """Messages to values and back."""
 
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+
 from google.protobuf.duration_pb2 import Duration
 
+from gateway.events import Acknowledged, Backoff, Event, Item
 from gateway.ports import Answer, Entry, Indexed, Outcome, Picture, Question
 from likeness.v1 import image_search_pb2, types_pb2
 from servicekit import status
@@ -14,16 +17,35 @@ _OUTCOMES = {
 }
 
 
+def _entry(position: int, message: image_search_pb2.ImageEntry) -> Entry:
+    return Entry(position, message.image_id, _picture(message.image), message.uri, message.attributes)
+
+
+async def from_ingest(requests: AsyncIterator[image_search_pb2.IngestImagesRequest]) -> AsyncGenerator[Item]:
+    """Yield the items of a stream."""
+    async for request in requests:
+        entry = _entry(0, request.entry) if request.HasField("entry") else None
+        yield Item(request.item_id, request.collection, entry)
+
+
+def to_ingest_response(event: Event) -> image_search_pb2.IngestImagesResponse:
+    """Return one event of a stream as a message."""
+    if isinstance(event, Acknowledged):
+        return image_search_pb2.IngestImagesResponse(result=to_result(event.indexed), item_id=event.item_id)
+    if isinstance(event, Backoff):
+        return image_search_pb2.IngestImagesResponse(
+            backoff=image_search_pb2.Backoff(max_in_flight=event.max_in_flight)
+        )
+    return image_search_pb2.IngestImagesResponse(draining=image_search_pb2.Draining())
+
+
 def _picture(message: types_pb2.Image) -> Picture:
     return Picture(message.content, message)
 
 
 def from_entries(request: image_search_pb2.IndexImagesRequest) -> list[Entry]:
     """Return the images to index."""
-    return [
-        Entry(i, entry.image_id, _picture(entry.image), entry.uri, entry.attributes)
-        for i, entry in enumerate(request.entries)
-    ]
+    return [_entry(i, entry) for i, entry in enumerate(request.entries)]
 
 
 def from_question(request: image_search_pb2.SearchImagesRequest | image_search_pb2.CompareModelsRequest) -> Question:
@@ -47,6 +69,11 @@ def to_result(indexed: Indexed) -> image_search_pb2.IndexResult:
     elif indexed.outcome:
         result.outcome = _OUTCOMES[indexed.outcome]
     return result
+
+
+def to_index_response(indexed: Iterable[Indexed]) -> image_search_pb2.IndexImagesResponse:
+    """Return what became of a batch as a message."""
+    return image_search_pb2.IndexImagesResponse(results=map(to_result, indexed))
 
 
 def to_search_response(answer: Answer) -> image_search_pb2.SearchImagesResponse:

@@ -1,30 +1,14 @@
-"""What takes both services: making collections, indexing, searching by picture."""
+"""What takes both services: making collections, searching by picture."""
 
 import asyncio
-import hashlib
-import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
-from gateway.ports import (
-    Answer,
-    Checked,
-    DuplicateId,
-    Embedded,
-    Embedder,
-    Entry,
-    Indexed,
-    ModelNotFound,
-    Outcome,
-    Payload,
-    Picture,
-    Question,
-    Search,
-    Version,
-)
-from servicekit.errors import Resource, Violation, invalid_field
+from gateway import hashes
+from gateway.ports import Answer, Embedded, Embedder, Model, ModelNotFound, Payload, Picture, Question, Search
+from servicekit.errors import NotFound, Resource
 
-_MAX_ENTRIES = 64
+Ask: TypeAlias = Callable[[Question, Embedded | None], Awaitable[Payload]]
 
 
 class Coordinator:
@@ -40,33 +24,24 @@ class Coordinator:
         Raises:
             ModelNotFound: the embedder does not serve one of them.
         """
+        return await self._search.create(collection, await self._served(models))
+
+    async def add_model(self, collection: str, model: str) -> Payload:
+        """Give a collection one more model, of the version that the embedder serves.
+
+        Raises:
+            ModelNotFound: the embedder does not serve it.
+        """
+        (served,) = await self._served([model])
+        return await self._search.add_model(collection, served)
+
+    async def _served(self, models: Sequence[str]) -> list[Model]:
+        """Return these models, or all if none is named."""
         served = {model.name: model for model in await self._embedder.models()}
         for name in models:
             if name not in served:
                 raise ModelNotFound(f"model {name!r} is not served", resource=Resource("model", name))
-        return await self._search.create(collection, [served[name] for name in models or served])
-
-    async def index(self, collection: str, entries: Sequence[Entry], request_id: str) -> list[Indexed]:
-        """Index images and say what became of each, in order.
-
-        What the collection already holds is neither sent to the embedder nor written.
-
-        Raises:
-            InvalidField: the batch is empty or too large, or `request_id` is no UUID.
-            DuplicateId: an id stands twice.
-        """
-        _require_batch(entries)
-        _require_uuid(request_id)
-        versions = await asyncio.to_thread(_versions, entries)
-        _require_distinct(versions)
-        models, known = await self._check(collection, versions)
-        settled = [_settled(i, version, checked) for i, (version, checked) in enumerate(known)]
-        done = {
-            version.entry.position: indexed for (version, _), indexed in zip(known, settled, strict=True) if indexed
-        }
-        todo = [entry for entry in entries if entry.position not in done]
-        done.update(await self._embed_and_write(collection, todo, models))
-        return [done[entry.position] for entry in entries]
+        return [served[name] for name in models or served]
 
     async def search(self, question: Question) -> Answer:
         """Find look-alikes of a picture, or of an image of the collection."""
@@ -76,82 +51,41 @@ class Coordinator:
         """Ask several models the same question and compare their lists."""
         return await self._ask(question, self._search.compare)
 
-    async def _ask(self, question: Question, ask: Callable[[Question, Embedded | None], Awaitable[Payload]]) -> Answer:
+    async def _ask(self, question: Question, ask: Ask) -> Answer:
         now = asyncio.get_running_loop().time
         started = now()
-        query = await self._embed_query(question, question.picture) if question.picture else None
-        embedded = now()
-        found = await ask(question, query)
-        ended = now()
-        return Answer(found, ended - started, embedded - started, ended - embedded)
+        if question.picture is None:
+            found, embed_seconds = await ask(question, None), 0.0
+        else:
+            found, embed_seconds = await self._ask_by_picture(question, question.picture, ask)
+        total_seconds = now() - started
+        return Answer(found, total_seconds, embed_seconds, total_seconds - embed_seconds)
 
-    async def _embed_query(self, question: Question, picture: Picture) -> Embedded:
-        models = list(question.models) or await self._search.models_of(question.collection)
+    async def _ask_by_picture(self, question: Question, picture: Picture, ask: Ask) -> tuple[Payload, float]:
+        """Return the answer, and the seconds that embedding took: none where the collection has the vectors."""
+        now = asyncio.get_running_loop().time
+        (sha256,) = await hashes.of_pictures([picture])
+        models, known = await self._known(question.collection, sha256)
+        if known:
+            try:
+                return await ask(question, Embedded.stored(sha256)), 0.0
+            except NotFound as error:
+                # The image that had them went in the meantime.
+                if error.code_reason != "IMAGE_NOT_FOUND":
+                    raise
+        started = now()
+        query = await self._embed_query(picture, list(question.models) or models)
+        embed_seconds = now() - started
+        return await ask(question, query), embed_seconds
+
+    async def _known(self, collection: str, sha256: str) -> tuple[Sequence[str], bool]:
+        """Return the collection's models, and whether it has the vectors of the picture."""
+        if not sha256:
+            return await self._search.models_of(collection), False
+        return await self._search.find(collection, sha256)
+
+    async def _embed_query(self, picture: Picture, models: Sequence[str]) -> Embedded:
         (embedded,) = await self._embedder.embed([picture], models)
         if embedded.error:
             raise embedded.error.relocated("images[0]", "image")
         return embedded
-
-    async def _check(
-        self, collection: str, versions: Sequence[Version]
-    ) -> tuple[list[str], list[tuple[Version, Checked]]]:
-        if not versions:
-            return await self._search.models_of(collection), []
-        models, checked = await self._search.check(collection, versions)
-        return models, list(zip(versions, checked, strict=True))
-
-    async def _embed_and_write(
-        self, collection: str, entries: Sequence[Entry], models: Sequence[str]
-    ) -> dict[int, Indexed]:
-        if not entries:
-            return {}
-        embedded = await self._embedder.embed([entry.picture for entry in entries], models)
-        done: dict[int, Indexed] = {}
-        ready: list[tuple[Version, Embedded]] = []
-        for i, (entry, result) in enumerate(zip(entries, embedded, strict=True)):
-            if result.error:
-                error = result.error.relocated(f"images[{i}]", f"entries[{entry.position}].image")
-                done[entry.position] = Indexed(entry.image_id, result.content_sha256, error=error)
-            else:
-                sha256 = result.content_sha256
-                ready.append((Version(entry, entry.image_id or sha256, sha256), result))
-        written = await self._search.upsert(collection, ready) if ready else []
-        done.update((v.entry.position, indexed) for (v, _), indexed in zip(ready, written, strict=True))
-        return done
-
-
-def _versions(entries: Sequence[Entry]) -> list[Version]:
-    """Return the entries whose bytes are here, with their hashes."""
-    hashed = [(e, hashlib.sha256(e.picture.content).hexdigest()) for e in entries if e.picture.content]
-    return [Version(entry, entry.image_id or sha256, sha256) for entry, sha256 in hashed]
-
-
-def _settled(i: int, version: Version, checked: Checked) -> Indexed | None:
-    """Return what became of an image that needs no embedding, or None."""
-    if checked.error:
-        error = checked.error.relocated(f"images[{i}]", f"entries[{version.entry.position}]")
-        return Indexed(version.image_id, version.content_sha256, error=error)
-    if checked.unchanged:
-        return Indexed(version.image_id, version.content_sha256, outcome=Outcome.UNCHANGED)
-    return None
-
-
-def _require_batch(entries: Sequence[Entry]) -> None:
-    if not 1 <= len(entries) <= _MAX_ENTRIES:
-        raise invalid_field("entries", f"must be in [1, {_MAX_ENTRIES}], is {len(entries)}")
-
-
-def _require_uuid(request_id: str) -> None:
-    try:
-        uuid.UUID(request_id or str(uuid.NAMESPACE_OID))
-    except ValueError:
-        raise invalid_field("request_id", "must be a UUID") from None
-
-
-def _require_distinct(versions: Sequence[Version]) -> None:
-    counts = Counter(version.image_id for version in versions)
-    for version in versions:
-        if counts[version.image_id] > 1:
-            field = f"entries[{version.entry.position}].image_id"
-            message = f"{field}: {version.image_id!r} stands {counts[version.image_id]} times in the batch"
-            raise DuplicateId(message, violations=[Violation(field, message)])

@@ -1,6 +1,6 @@
 """The values that the gateway looks into, and what it needs of the two services behind it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What the embedder made of one picture: its vectors, or an error."""
+    """What the embedder made of one picture: its vectors, or an error. No vectors: the search service has them."""
 
     content_sha256: str
     width_px: int
@@ -52,10 +52,15 @@ class Embedded:
     embeddings: Payload
     error: errors.ServiceError | None = None
 
+    @classmethod
+    def stored(cls, content_sha256: str) -> "Embedded":
+        """Return what stands for a picture whose vectors the search service has."""
+        return cls(content_sha256, 0, 0, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a caller says an image is, its vectors apart."""
+    """What a caller says an image is, its vectors apart; the hash is empty while only the embedder can know it."""
 
     entry: Entry
     image_id: str
@@ -67,6 +72,7 @@ class Checked:
     """What the search service knows of an image before it is embedded."""
 
     unchanged: bool
+    content_known: bool = False
     error: errors.ServiceError | None = None
 
 
@@ -86,6 +92,11 @@ class Indexed:
     content_sha256: str
     outcome: Outcome | None = None
     error: errors.ServiceError | None = None
+
+    @property
+    def content_gone(self) -> bool:
+        """Whether it was sent without vectors, and the search service has them no more."""
+        return self.error is not None and self.error.metadata.get("content") == "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +147,37 @@ class Search(Protocol):
     async def hand_on(self, method: str, request: Payload) -> Payload:
         """Hand on a call that both services have in common."""
 
+    async def evaluate(self, request: Payload) -> Payload:
+        """Hand an EvaluateModels call on."""
+
+    def duplicates(self, request: Payload) -> AsyncGenerator[Payload]:
+        """Hand a FindDuplicates call on, and its answers back as they come."""
+
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         """Make a collection that is bound to these models, and return it."""
 
+    async def add_model(self, collection: str, model: Model) -> Payload:
+        """Give a collection one more model, and return the collection."""
+
     async def models_of(self, collection: str) -> list[str]:
-        """Return the names of a collection's models."""
+        """Return the names of the models that searches of a collection use."""
 
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
-        """Return the names of the collection's models and what is known of each image, in order."""
+        """Return the names of the models that images are written with, and what is known of each image, in order."""
+
+    async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
+        """Return the names of the models that searches use, and whether it has the vectors of a content."""
+
+    async def recall(self, collection: str, request_id: str, body_sha256: str) -> list[Indexed] | None:
+        """Return the answer that was kept for a request, if there is one."""
+
+    async def keep(
+        self, collection: str, request_id: str, body_sha256: str, answer: Sequence[Indexed]
+    ) -> list[Indexed]:
+        """Keep the answer to a request, and return the one that stands."""
 
     async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
-        """Write images and return what became of each, in order."""
+        """Write images and return what became of each, in order; those without vectors get the stored ones."""
 
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         """Return what is nearest to the query, or to the image that the request names."""

@@ -26,3 +26,26 @@ class GatewaySettings(ServerSettings):
         gt=0,
         description="Longest wait for one answer of another service, in seconds; a caller's deadline is cut to it.",
     )
+    long_call_timeout_seconds: float = Field(
+        3600.0, gt=0, description="The same for EvaluateModels and FindDuplicates, in seconds."
+    )
+    ingest_batches: int = Field(
+        3, ge=1, le=64, description="Batches of all IngestImages streams under way at once; further ones wait."
+    )
+    ingest_batch_images: int = Field(64, ge=1, le=64, description="Images in one batch of a stream.")
+    ingest_batch_bytes: int = Field(
+        8 * 1024 * 1024, ge=1, description="Pictures in one batch of a stream, in bytes; a larger one goes alone."
+    )
+    ingest_window_images: int = Field(
+        256, ge=1, le=65536, description="Images of a stream that may be unanswered; then reading it stops."
+    )
+    ingest_window_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Pictures of a stream that may be unanswered, in bytes."
+    )
+    ingest_linger_seconds: float = Field(
+        0.005, ge=0, le=1, description="How long an idle stream waits for more images to join a batch, in seconds."
+    )
+    ingest_attempt_seconds: float = Field(120.0, gt=0, description="Time for one attempt at a batch, in seconds.")
+    ingest_patience_seconds: float = Field(
+        60.0, ge=0, description="How long a batch is tried again while a service is away or full, in seconds."
+    )

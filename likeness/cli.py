@@ -6,6 +6,8 @@ import typer
 
 from likeness import command_collections
 from likeness.command_delete import delete
+from likeness.command_duplicates import duplicates
+from likeness.command_evaluate import evaluate
 from likeness.command_index import index
 from likeness.command_search import compare, search
 from likeness.command_status import models, status
@@ -21,6 +23,8 @@ app.command()(index)
 app.command()(search)
 app.command()(compare)
 app.command()(delete)
+app.command()(evaluate)
+app.command()(duplicates)
 app.add_typer(command_collections.app, name="collections")
 app.command()(models)
 app.command()(status)

@@ -85,6 +85,23 @@ class Client:
         response: pb.DeleteImagesResponse = _call(self._stub.DeleteImages, request)
         return response.deleted_count, list(response.missing_ids)
 
+    def evaluate(self, request: pb.EvaluateModelsRequest, *, timeout_seconds: float) -> pb.EvaluateModelsResponse:
+        """Measure models against labels: a search a model for every image."""
+        response: pb.EvaluateModelsResponse = _call(self._stub.EvaluateModels, request, timeout_seconds)
+        return response
+
+    def duplicates(self, request: pb.FindDuplicatesRequest, *, timeout_seconds: float) -> Iterator[list[str]]:
+        """Yield groups of look-alikes, each whole, by their first ids."""
+        group: list[str] = []
+        for part in _answers(self._stub.FindDuplicates, request, timeout_seconds):
+            first, *others = part.image_ids
+            if group and group[0] != first:
+                yield group
+                group = []
+            group = [*(group or [first]), *others]
+        if group:
+            yield group
+
     def image(self, collection: str, image_id: str) -> pb.ImageRecord:
         """Return the record of one image."""
         request = pb.GetImageRequest(collection=collection, image_id=image_id)
@@ -137,6 +154,16 @@ def _call(method: Callable[..., Any], request: Any, timeout_seconds: float | Non
         return method(request, timeout=timeout_seconds)
     except grpc.RpcError as error:
         raise from_rpc_error(error) from None
+
+
+def _answers(method: Callable[..., Any], request: Any, timeout_seconds: float) -> Iterator[Any]:
+    call = method(request, timeout=timeout_seconds)
+    try:
+        yield from call
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from None
+    finally:
+        call.cancel()
 
 
 def _pages(page: Callable[[str], Any]) -> Iterator[Any]:

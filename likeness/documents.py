@@ -78,6 +78,34 @@ def compare(response: pb.CompareModelsResponse, collection_name: str, query: Doc
     }
 
 
+def evaluation(response: pb.EvaluateModelsResponse, request: pb.EvaluateModelsRequest, fusion: str) -> Document:
+    """Return what a measurement found, and how it was made."""
+    return {
+        "collection": request.collection,
+        "label": request.label_attribute,
+        "top_k": request.top_k,
+        "sample": request.sample_size,
+        "seed": request.seed,
+        "fusion": fusion,
+        "labelled_count": response.labelled_count,
+        "label_count": response.label_count,
+        "alone_count": response.alone_count,
+        "per_model": [{"model": own.model, **_figures(own)} for own in response.per_model],
+        "fused": _figures(response.fused),
+    }
+
+
+def duplicates(groups: Sequence[Sequence[str]], request: pb.FindDuplicatesRequest) -> Document:
+    """Return groups of look-alikes."""
+    return {
+        "collection": request.collection,
+        "model": request.model,
+        "max_distance": request.max_distance,
+        "image_count": sum(map(len, groups)),
+        "groups": list(groups),
+    }
+
+
 def index(counts: Report, found: Found, collection_name: str, seconds: float) -> Document:
     """Return what became of the pictures, and how many other files were passed over."""
     unread = {extension: count for extension, count in sorted(found.skipped.items()) if extension in UNREAD_FORMATS}
@@ -87,6 +115,17 @@ def index(counts: Report, found: Found, collection_name: str, seconds: float) ->
         "refused": [_refusal(refused) for refused in counts.refused],
         "skipped": {"files": found.skipped.total(), "unread_formats": unread},
         "seconds": round(seconds, 3),
+    }
+
+
+def _figures(measured: pb.ModelEvaluation) -> Document:
+    return {
+        "precision_at_k": measured.precision_at_k,
+        "recall_at_k": measured.recall_at_k,
+        "mean_average_precision": measured.mean_average_precision,
+        "mean_distance_same_label": measured.mean_distance_same_label,
+        "mean_distance_other_labels": measured.mean_distance_other_labels,
+        "query_count": measured.query_count,
     }
 
 

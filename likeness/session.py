@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.status import Status
 from rich.text import Text
 
 from likeness.client import Client
@@ -22,6 +23,9 @@ EXIT_PARTLY = 3
 Collection = Annotated[str, typer.Option("--collection", "-c", metavar="NAME", help="Collection to work on.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, an error too, and nothing else there.")
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long to wait for the answer.")
 ]
 
 _SCHEME = re.compile(r"(https?|grpcs?|tcp)://")
@@ -44,6 +48,10 @@ class Session:
         with _written():
             for renderable in renderables:
                 console.print(renderable, soft_wrap=isinstance(renderable, Text))
+
+    def waiting(self, text: str) -> Status:
+        """Show a person, on a terminal alone, that something takes its time, while the block runs."""
+        return Status(plain(text), console=self.messages if self.messages.is_terminal else Console(quiet=True))
 
     def say(self, text: str, style: str = "") -> None:
         """Tell the person who waits."""

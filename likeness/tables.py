@@ -8,6 +8,8 @@ from likeness.documents import Document
 from likeness.image_ids import readable
 from likeness.listing import Listing, SideBySide, plain
 
+_QUALITIES = ("precision_at_k", "recall_at_k", "mean_average_precision")
+
 
 def collections(documents: Sequence[Document]) -> Listing:
     """Return the collections."""
@@ -54,6 +56,42 @@ def agreements(document: Document) -> Listing:
         shares = f"{pair['overlap_at_k']:.0%}", f"{pair['rank_biased_overlap']:.3f}"
         table.add(f"{pair['model_a']} / {pair['model_b']}", *shares, tau)
     return table
+
+
+def evaluation(document: Document) -> Listing:
+    """Return each model's figures and the fused list's, a row each; the best of a column is bold."""
+    k = document["top_k"]
+    found = (f"P@{k}:right", f"recall@{k}:right", "mAP:right")
+    apart = ("same label:right", "other labels:right", "queries:right")
+    table = Listing(f"By {document['label']} in {document['collection']}", "model", *found, *apart)
+    rows = measured(document)
+    best = {name: max(figures[name] for _, figures in rows) for name in _QUALITIES}
+    for title, figures in rows:
+        qualities = [Text(f"{figures[name]:.3f}", "bold" if figures[name] == best[name] else "") for name in _QUALITIES]
+        distances = [f"{figures[f'mean_distance_{labels}']:.4f}" for labels in ("same_label", "other_labels")]
+        table.add(title, *qualities, *distances, f"{figures['query_count']:,}")
+    return table
+
+
+def measured(document: Document) -> list[tuple[str, Document]]:
+    """Return a title and the figures of each list: every model's own, and the fused one of several."""
+    own = [(figures["model"], figures) for figures in document["per_model"]]
+    return [*own, (f"fused by {document['fusion']}", document["fused"])] if len(own) > 1 else own
+
+
+def counted(document: Document) -> Text:
+    """Return how many images a measurement is about."""
+    alone = document["alone_count"]
+    left_out = f"; {alone:,} of them have a label of their own and were not searched with" if alone else ""
+    return plain(f"{document['labelled_count']:,} images of {document['label_count']:,} labels{left_out}.")
+
+
+def group(number: int, image_ids: Sequence[str]) -> list[Text]:
+    """Return a group of look-alikes, a line an id: ids in a table could not be copied."""
+    return [
+        plain(f"{number}: {len(image_ids):,} images"),
+        *(plain(f"   {readable(image_id)}") for image_id in image_ids),
+    ]
 
 
 def parts(documents: Sequence[Document]) -> Listing:

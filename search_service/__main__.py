@@ -1,18 +1,6 @@
-"""Runs the search service: `python -m search_service`."""
+"""Runs the search service, or one of its commands: `python -m search_service --help`."""
 
-import asyncio
-
-from search_service.app import build
-from search_service.settings import SearchSettings
-from servicekit import server, settings, telemetry
-
-
-def main() -> None:
-    """Serve until SIGTERM."""
-    loaded = settings.load(SearchSettings)
-    telemetry.configure("search", loaded.log_level)
-    asyncio.run(server.run(build, loaded))
-
+from search_service.cli import app
 
 if __name__ == "__main__":
-    main()
+    app(prog_name="python -m search_service")

@@ -3,17 +3,20 @@
 import asyncio
 import base64
 import binascii
+import re
 import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from search_service import limits
+from search_service import encoding, limits
 from search_service.ports import (
     Binding,
     Collection,
+    Coverage,
     FingerprintMismatch,
     ForceRequired,
+    IndexIncomplete,
     ModelNotFound,
     RecordStore,
     VectorStore,
@@ -21,16 +24,18 @@ from search_service.ports import (
 from servicekit.errors import Resource, invalid_field
 
 _UID_BYTES = 8
-_FINGERPRINT_CHARS = 16
+_TAG_BYTES = 4
+_SPACE = re.compile(rf"likeness_([0-9a-f]{{{2 * _UID_BYTES}}})_.+")
 DEFAULT_PAGE = 100
+_NO_IMAGES = Coverage(0, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A collection and how many images it holds."""
+    """A collection, how many images it holds, and how many of them each of its spaces does."""
 
     collection: Collection
-    image_count: int
+    coverage: Coverage = _NO_IMAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,10 @@ class Page:
 class Catalogue:
     """Knows every collection. One is prepared first and registered last, so that a crash leaves one to clear away."""
 
-    def __init__(self, records: RecordStore, vectors: VectorStore) -> None:
+    def __init__(self, records: RecordStore, vectors: VectorStore, *, horizon_seconds: float) -> None:
         self._records = records
         self._vectors = vectors
+        self._horizon = horizon_seconds
 
     async def create(self, wanted: Collection) -> Described:
         """Make a collection.
@@ -54,16 +60,18 @@ class Catalogue:
         Raises:
             CollectionExists: the name is taken.
             InvalidField: it breaks a rule, or the store does not offer its kind of index.
+            BackendUnavailable: making it took as long as after which a half-made one is cleared away.
         """
         limits.require_collection(wanted)
         uid = secrets.token_hex(_UID_BYTES)
-        bindings = tuple(replace(b, space=_space(uid, b)) for b in wanted.bindings)
+        bindings = tuple(replace(binding, space=new_space(uid)) for binding in wanted.bindings)
         collection = replace(wanted, uid=uid, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
         await self._records.prepare(collection)
         spaces = [(binding.space, binding.dimension) for binding in bindings]
-        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index) for space in spaces))
-        await self._records.register(collection)
-        return Described(collection, 0)
+        text = encoding.collection_text(collection)
+        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index, text) for space in spaces))
+        await self._records.register(collection, self._horizon)
+        return Described(collection)
 
     async def get(self, name: str) -> Described:
         """Return a collection.
@@ -98,14 +106,15 @@ class Catalogue:
         await self._records.unregister(collection)
 
     async def _described(self, collection: Collection) -> Described:
-        return Described(collection, await self._records.count(collection.uid))
+        return Described(collection, await self._records.coverage(collection.uid))
 
 
 def chosen(collection: Collection, models: Sequence[str]) -> list[Binding]:
-    """Return the bindings of these models, or all if none is named.
+    """Return the bindings to search with: of these models, or all that can be if none is named.
 
     Raises:
         ModelNotFound: the collection has no such model.
+        IndexIncomplete: a model is being built.
         InvalidField: a model is named twice.
     """
     if len(set(models)) < len(models):
@@ -113,10 +122,15 @@ def chosen(collection: Collection, models: Sequence[str]) -> list[Binding]:
     bindings = {binding.model: binding for binding in collection.bindings}
     for model in models:
         if model not in bindings:
-            raise ModelNotFound(
-                f"collection {collection.name!r} has no model {model!r}", resource=Resource("model", model)
-            )
-    return [bindings[model] for model in models] or list(collection.bindings)
+            raise model_not_found(collection, model)
+        if bindings[model].building:
+            raise IndexIncomplete(f"model {model!r} is being built", resource=Resource("model", model))
+    return [bindings[model] for model in models] or list(collection.active)
+
+
+def model_not_found(collection: Collection, model: str) -> ModelNotFound:
+    """Return the error that a collection has no such model."""
+    return ModelNotFound(f"collection {collection.name!r} has no model {model!r}", resource=Resource("model", model))
 
 
 def require_fingerprint(binding: Binding, fingerprint: str) -> None:
@@ -146,5 +160,12 @@ def decode_token(token: str) -> str:
         raise invalid_field("page_token", "not a token of this call") from None
 
 
-def _space(uid: str, binding: Binding) -> str:
-    return f"likeness_{uid}_{binding.fingerprint[:_FINGERPRINT_CHARS]}"
+def new_space(uid: str) -> str:
+    """Return a name for a space of a collection that no other ever had."""
+    return f"likeness_{uid}_{secrets.token_hex(_TAG_BYTES)}"
+
+
+def uid_of(space: str) -> str | None:
+    """Return the uid of the collection that a space is of; None if it is not one of ours."""
+    found = _SPACE.fullmatch(space)
+    return found and found[1]

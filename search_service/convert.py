@@ -64,7 +64,7 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
             ef_construction=given.ef_construction or defaults.ef_construction,
             nlist=given.nlist or defaults.nlist,
         ),
-        bindings=tuple(ports.Binding(b.model, b.fingerprint, b.dimension) for b in message.bindings),
+        bindings=tuple(map(from_binding, message.bindings)),
         description=message.description,
     )
 
@@ -72,24 +72,34 @@ def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
 def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
     """Return a collection as a message."""
     collection = described.collection
-    active = image_search_pb2.ModelBinding.STATE_ACTIVE
     spec = collection.index
     return image_search_pb2.Collection(
         name=collection.name,
-        models=[binding.model for binding in collection.bindings],
+        models=[binding.model for binding in collection.active],
         metric=_METRIC_VALUES[collection.metric],
         index=image_search_pb2.IndexParams(
             kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
         ),
         description=collection.description,
-        bindings=[
-            image_search_pb2.ModelBinding(
-                model=binding.model, fingerprint=binding.fingerprint, dimension=binding.dimension, state=active
-            )
-            for binding in collection.bindings
-        ],
+        bindings=[_to_binding(binding, described.coverage) for binding in collection.bindings],
         create_time=_time(collection.create_ms),
-        image_count=described.image_count,
+        image_count=described.coverage.images,
+    )
+
+
+def from_binding(message: image_search_pb2.ModelBinding) -> ports.Binding:
+    """Return a model that a collection is to have."""
+    return ports.Binding(message.model, message.fingerprint, message.dimension)
+
+
+def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_search_pb2.ModelBinding:
+    kind = image_search_pb2.ModelBinding
+    return kind(
+        model=binding.model,
+        fingerprint=binding.fingerprint,
+        dimension=binding.dimension,
+        state=kind.STATE_BUILDING if binding.building else kind.STATE_ACTIVE,
+        image_count=coverage.by_tag.get(binding.tag, 0),
     )
 
 
@@ -114,25 +124,33 @@ def from_embedding(message: embedder_pb2.Embedding) -> writer.ModelVector:
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
-def to_check_result(known: bool | InvalidField) -> search_pb2.CheckResult:
+def to_check_result(known: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
     if isinstance(known, InvalidField):
         return search_pb2.CheckResult(error=status.to_status(known))
-    return search_pb2.CheckResult(unchanged=known)
+    unchanged = known is writer.Known.UNCHANGED
+    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or known is writer.Known.CONTENT)
 
 
 def to_index_result(version: ports.Version, outcome: ports.Outcome) -> image_search_pb2.IndexResult:
     """Return what became of one write as a message."""
     result = image_search_pb2.IndexResult(image_id=version.image_id, content_sha256=version.content_sha256)
     if outcome is ports.Outcome.CONFLICT:
-        result.error.CopyFrom(_conflict(version.image_id))
+        result.error.CopyFrom(_conflict(f"another write or delete of {version.image_id!r} won"))
+    elif outcome is ports.Outcome.GONE:
+        result.error.CopyFrom(_conflict(f"the content of {version.image_id!r} is known no more", content="gone"))
     else:
         result.outcome = _OUTCOMES[outcome]
     return result
 
 
-def _conflict(image_id: str) -> status_pb2.Status:
-    return status.to_status(ports.Conflict(f"another write or delete of {image_id!r} won"))
+def from_kept(answer: bytes) -> image_search_pb2.IndexImagesResponse:
+    """Return an answer that was kept."""
+    return image_search_pb2.IndexImagesResponse.FromString(answer)
+
+
+def _conflict(message: str, **metadata: str) -> status_pb2.Status:
+    return status.to_status(ports.Conflict(message, metadata=metadata))
 
 
 def from_search(message: search_pb2.SearchRequest) -> query.Query:
@@ -147,7 +165,7 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         max_distance=message.max_distance if message.HasField("max_distance") else None,
         exclude_self=message.exclude_self,
-        fusion=_fusion(message.fusion),
+        fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
     )
 
@@ -157,6 +175,7 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     return query.Query(
         collection=message.collection,
         vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
+        content_sha256=message.vectors.content_sha256,
         image_id=message.image_id,
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,
@@ -165,7 +184,8 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     )
 
 
-def _fusion(message: types_pb2.Fusion) -> fusion.Fusion:
+def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:
+    """Return how lists become one."""
     method = _known("fusion.method", _METHODS, message.method)
     return fusion.Fusion(method, dict(message.weights), message.k or fusion.DEFAULT_K)
 

@@ -1,11 +1,12 @@
-"""Collections and records as the text that Redis keeps and the fields that Milvus keeps."""
+"""Collections, records and answers as the text that Redis keeps, and the fields that Milvus keeps."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from search_service.ports import Attributes, Binding, Collection, IndexSpec, Metric, Record, RowKey, Version
+from search_service.ports import Attributes, Binding, Collection, IndexSpec, Kept, Metric, Record, RowKey, Version
 
 # Tag, length and number of one value, with its entry in a list or a map.
 _VALUE_BYTES = 16
@@ -40,10 +41,11 @@ def message_bytes(value: Any) -> int:
 
 
 def record_body(record: Record) -> str:
-    """Return the part of a record that its writer decides, as JSON."""
+    """Return the part of a record that its writer decides, as JSON. The scripts read the first two fields of it."""
     version = record.version
     fields = {
         "sha256": version.content_sha256,
+        "spaces": " ".join(record.spaces),
         "uri": version.uri,
         "attributes": version.attributes,
         "size": [record.width_px, record.height_px],
@@ -65,7 +67,13 @@ def record(image_id: str, text: str) -> Record:
 def _record_of(image_id: str, fields: dict[str, Any]) -> Record:
     version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
     width_px, height_px = fields["size"]
-    return Record(version, width_px, height_px)
+    return Record(version, width_px, height_px, spaces=tuple(fields["spaces"].split()))
+
+
+def row_record(fields: Mapping[str, Any]) -> Record:
+    """Return what the fields of a row in Milvus say of its image."""
+    version = Version(fields["image_id"], fields["content_sha256"], fields["uri"], fields["attributes"])
+    return Record(version, fields["width_px"], fields["height_px"], fields["generation"])
 
 
 def key_text(key: RowKey) -> str:
@@ -77,3 +85,14 @@ def key(text: str) -> RowKey:
     """Return the key that `key_text` wrote."""
     image_id, generation = text.rsplit("#", 1)
     return RowKey(image_id, int(generation))
+
+
+def kept_text(kept: Kept) -> str:
+    """Return an answer with the request that it is about, as text."""
+    return f"{kept.body_sha256}|{base64.b64encode(kept.answer).decode()}"
+
+
+def kept(text: str) -> Kept:
+    """Return the answer that `kept_text` wrote."""
+    body_sha256, answer = text.split("|")
+    return Kept(body_sha256, base64.b64decode(answer))

@@ -1,12 +1,19 @@
 """The lists of several models as one, with what each model had to say."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from search_service.ports import Metric
 
 DEFAULT_K = 60
+# One figure, or the figures of many images at once.
+Figures = TypeVar("Figures", float, npt.NDArray[np.float64])
 
 
 class Method(Enum):
@@ -92,17 +99,20 @@ def _contributions(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, lis
     for ranking in rankings:
         weight = fusion.weight(ranking.model)
         for near in ranking.neighbours:
-            score = _share(fusion, near, weight, total)
+            score = share(fusion, float(near.rank), near.distance, weight, total)
             given = Contribution(ranking.model, ranking.metric, near.rank, near.distance, weight, score)
             found.setdefault(near.image_id, []).append(given)
     return found
 
 
-def _share(fusion: Fusion, near: Neighbour, weight: float, total: float) -> float:
-    """Return what one model adds: Cormack, Clarke and Buettcher (SIGIR 2009) for RECIPROCAL_RANK."""
+def share(fusion: Fusion, rank: Figures, distance: Figures, weight: float, total: float) -> Figures:
+    """Return what one model adds: Cormack, Clarke and Buettcher (SIGIR 2009) for RECIPROCAL_RANK.
+
+    An infinite rank, of an image that the model's list lacks, adds nothing there. `total` is the sum of all weights.
+    """
     if fusion.method is Method.RECIPROCAL_RANK:
-        return weight / (fusion.k + near.rank)
-    return weight * (1.0 - near.distance / 2.0) / total
+        return weight / (fusion.k + rank)
+    return weight * (1.0 - distance / 2.0) / total
 
 
 def _floors(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, float]:
@@ -111,7 +121,7 @@ def _floors(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, float]:
         return {}
     total = sum(fusion.weight(ranking.model) for ranking in rankings)
     return {
-        ranking.model: _share(fusion, ranking.neighbours[-1], fusion.weight(ranking.model), total)
+        ranking.model: share(fusion, math.inf, ranking.neighbours[-1].distance, fusion.weight(ranking.model), total)
         for ranking in rankings
         if ranking.neighbours
     }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search_service import filters, limits
-from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token
+from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token, model_not_found
 from search_service.encoding import message_bytes
 from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
 from servicekit.errors import Resource, invalid_field
@@ -52,23 +52,36 @@ class Images:
             raise image_not_found(image_id)
         return record
 
-    async def page(self, name: str, page_size: int, page_token: str, condition: filters.Filter | None) -> Page:
-        """Return a page of records, by id; with a condition, those of the page that it holds for.
+    async def page(
+        self,
+        name: str,
+        page_size: int,
+        page_token: str,
+        condition: filters.Filter | None,
+        *,
+        missing_model: str = "",
+    ) -> Page:
+        """Return a page of records, by id: those of them that a condition holds for, and that lack a model's vector.
 
         Raises:
             CollectionNotFound: there is no such collection.
+            ModelNotFound: the collection has no model `missing_model`.
             InvalidField: the page size, the token or the condition breaks a rule.
         """
         limits.require_page(page_size)
         if condition is not None:
             limits.require_filter(condition)
         collection = await self._records.collection(name)
+        lacked = [binding for binding in collection.bindings if binding.model == missing_model]
+        if missing_model and not lacked:
+            raise model_not_found(collection, missing_model)
         size = page_size or DEFAULT_PAGE
         found = await self._records.page(collection.uid, decode_token(page_token), size)
         fitting = _fitting(found)
         more = len(fitting) < len(found) or len(found) == size
         token = encode_token(fitting[-1].version.image_id) if more else ""
-        return Page([r for r in fitting if condition is None or filters.holds(condition, r.version.attributes)], token)
+        wanted = [r for r in fitting if condition is None or filters.holds(condition, r.version.attributes)]
+        return Page([record for record in wanted if not (lacked and record.covers(lacked))], token)
 
     async def delete(
         self, name: str, image_ids: Sequence[str], condition: filters.Filter | None, *, force: bool

@@ -1,15 +1,15 @@
 """Searches: which models, with which vectors, and their lists as one."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search_service import fusion, limits
 from search_service.agreement import Agreement, agreement
 from search_service.catalogue import chosen, require_fingerprint
-from search_service.fusion import Fused, Fusion, Ranking
+from search_service.contents import Contents
+from search_service.fusion import Fused, Ranking
 from search_service.images import image_not_found
-from search_service.ports import Binding, Collection, Record, RecordStore, RowKey, Vector, VectorStore
+from search_service.ports import Binding, Collection, IndexIncomplete, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
 from search_service.retrieval import Retrieval
 from servicekit import deadline
@@ -44,6 +44,7 @@ class Index:
     def __init__(self, records: RecordStore, vectors: VectorStore, *, fusion_depth: int, margin: int) -> None:
         self._records = records
         self._vectors = vectors
+        self._contents = Contents(records, vectors)
         self._fusion_depth = fusion_depth
         self._margin = margin
 
@@ -60,7 +61,7 @@ class Index:
         with deadline.stage("search"):
             collection = await self._records.collection(query.collection)
             bindings = chosen(collection, query.models or [vector.model for vector in query.vectors])
-            _require_weights(query.fusion, bindings)
+            limits.require_weights(query.fusion, [binding.model for binding in bindings])
             vectors = await self._query_vectors(collection, bindings, query)
             depth = query.top_k if len(bindings) == 1 else max(query.top_k, self._fusion_depth)
             return await self._answer(collection, query, vectors, depth)
@@ -82,8 +83,9 @@ class Index:
     async def _query_vectors(
         self, collection: Collection, bindings: Sequence[Binding], query: Query
     ) -> list[tuple[Binding, Vector]]:
-        if query.image_id:
-            return await self._stored_vectors(collection, bindings, query.image_id)
+        if not query.vectors:
+            vectors = await self._stored_vectors(collection, bindings, query)
+            return list(zip(bindings, vectors, strict=True))
         given = {vector.model: vector for vector in query.vectors}
         for binding in bindings:
             if binding.model not in given:
@@ -93,20 +95,32 @@ class Index:
         return [(binding, given[binding.model].vector) for binding in bindings]
 
     async def _stored_vectors(
+        self, collection: Collection, bindings: Sequence[Binding], query: Query
+    ) -> Sequence[Vector]:
+        if query.image_id:
+            return await self._vectors_of_image(collection, bindings, query.image_id)
+        try:
+            stored = await self._contents.stored(collection, bindings, [query.content_sha256])
+        except BackendUnavailable:
+            # The caller can have the vectors made; then the models that do answer are searched.
+            stored = {}
+        if query.content_sha256 not in stored:
+            raise image_not_found(query.content_sha256)
+        return stored[query.content_sha256].vectors
+
+    async def _vectors_of_image(
         self, collection: Collection, bindings: Sequence[Binding], image_id: str
-    ) -> list[tuple[Binding, Vector]]:
+    ) -> Sequence[Vector]:
         (record,) = await self._records.read(collection.uid, [image_id])
         if record is None:
             raise image_not_found(image_id)
-        vectors = await asyncio.gather(*(self._present(binding, record.key) for binding in bindings))
-        return list(zip(bindings, vectors, strict=True))
-
-    async def _present(self, binding: Binding, key: RowKey) -> Vector:
-        """Return a version's vector; one that another process wrote just now may take a second look."""
-        for latest in (False, True):
-            if found := await self._vectors.fetch(binding.space, [key], latest=latest):
-                return found[key]
-        raise BackendUnavailable(f"the vectors of {key.image_id!r} cannot be read yet", retry_after_seconds=1.0)
+        for binding in bindings:
+            if not record.covers([binding]):
+                raise IndexIncomplete(f"image {image_id!r} has no vector of model {binding.model!r}")
+        rows = await self._contents.rows(bindings, [record.key])
+        if record.key not in rows:
+            raise BackendUnavailable(f"the vectors of {image_id!r} cannot be read yet", retry_after_seconds=1.0)
+        return rows[record.key]
 
     async def _answer(
         self, collection: Collection, query: Query, targets: Sequence[tuple[Binding, Vector]], depth: int
@@ -122,16 +136,7 @@ class Index:
 
 def _require(query: Query) -> None:
     limits.require_search(query.top_k, query.max_distance, query.fusion)
-    if not query.vectors:
+    if not query.vectors and not query.content_sha256:
         limits.require_image_id(query.image_id)
     if query.condition is not None:
         limits.require_filter(query.condition)
-
-
-def _require_weights(rule: Fusion, bindings: Sequence[Binding]) -> None:
-    searched = {binding.model for binding in bindings}
-    for model in rule.weights:
-        if model not in searched:
-            raise invalid_field("fusion.weights", f"{model!r} is not among the models searched")
-    if not any(rule.weight(model) for model in searched):
-        raise invalid_field("fusion.weights", "at least one model must weigh more than zero")

@@ -8,11 +8,13 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import Binding, Collection, DuplicateId, IndexSpec, Vector, Version
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REQUEST_ID = re.compile(r"[0-9a-f-]{36}")
 _MAX_MODELS = 16
 _MAX_DESCRIPTION_CHARS = 1000
 _MAX_DIMENSION = 32768
@@ -42,6 +44,13 @@ def require_collection(collection: Collection) -> None:
     for binding in collection.bindings:
         require_range("collection.bindings.dimension", binding.dimension, 1, _MAX_DIMENSION)
     _require_index(collection.index)
+
+
+def require_model(collection: Collection, model: Binding) -> None:
+    """Check a model that a collection is to have beside those that it has."""
+    if len(collection.bindings) == _MAX_MODELS:
+        raise invalid_field("model", f"the collection has {_MAX_MODELS} models, the most that it may have")
+    require_range("binding.dimension", model.dimension, 1, _MAX_DIMENSION)
 
 
 def _require_index(index: IndexSpec) -> None:
@@ -75,6 +84,8 @@ def problem_of(version: Version, field: str) -> InvalidField | None:
     """Return what is wrong with one image to write, if anything is."""
     if not _IMAGE_ID.fullmatch(version.image_id):
         return invalid_field(f"{field}.image_id", f"must match {_IMAGE_ID.pattern}")
+    if not _SHA256.fullmatch(version.content_sha256):
+        return invalid_field(f"{field}.content_sha256", f"must match {_SHA256.pattern}")
     if len(version.uri.encode()) > _MAX_URI_BYTES:
         return invalid_field(f"{field}.uri", f"at most {_MAX_URI_BYTES} bytes")
     try:
@@ -105,6 +116,18 @@ def require_image_id(image_id: str) -> None:
         raise invalid_field("image_id", f"must match {_IMAGE_ID.pattern}")
 
 
+def require_sha256(field: str, sha256: str) -> None:
+    """Check a hash in lower-case hex."""
+    if not _SHA256.fullmatch(sha256):
+        raise invalid_field(field, f"must match {_SHA256.pattern}")
+
+
+def require_request_id(request_id: str) -> None:
+    """Check the id of a request whose answer is kept: a UUID in lower-case hex."""
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise invalid_field("request_id", f"must match {_REQUEST_ID.pattern}")
+
+
 def require_deletion(image_ids: Sequence[str]) -> None:
     """Check ids to delete."""
     require_range("image_ids", len(image_ids), 1, _MAX_DELETED)
@@ -121,6 +144,30 @@ def require_search(top_k: int, max_distance: float | None, rule: Fusion) -> None
     require_range("fusion.k", rule.k, 1, _MAX_K)
     for model, weight in rule.weights.items():
         require_range(f"fusion.weights[{model}]", weight, 0.0, _MAX_WEIGHT)
+
+
+def require_weights(rule: Fusion, models: Sequence[str]) -> None:
+    """Check that weights are of models that are searched, and that one of these counts."""
+    for model in rule.weights:
+        if model not in models:
+            raise invalid_field("fusion.weights", f"{model!r} is not among the models searched")
+    if not any(rule.weight(model) for model in models):
+        raise invalid_field("fusion.weights", "at least one model must weigh more than zero")
+
+
+def require_sample(label_attribute: str, sample_size: int) -> None:
+    """Check what images are measured by and how many are searched with."""
+    if not label_attribute:
+        raise invalid_field("label_attribute", "name an attribute")
+    if sample_size < 0:
+        raise invalid_field("sample_size", f"must be at least 0, is {sample_size}")
+
+
+def require_duplicates(model: str, max_distance: float) -> None:
+    """Check which images count as duplicates."""
+    if not model:
+        raise invalid_field("model", "name a model")
+    require_range("max_distance", max_distance, 0.0, _MAX_DISTANCE)
 
 
 def require_filter(condition: filters.Filter) -> None:

@@ -1,6 +1,7 @@
 """Vectors in Milvus: the embedded Lite or a server, by the same calls."""
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from search_service import encoding
-from search_service.ports import CollectionNotFound, IndexSpec, Match, Metric, Row, RowKey, Vector
+from search_service.ports import CollectionNotFound, IndexSpec, Match, Metric, Record, Row, RowKey, Vector
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, invalid_field
 
@@ -79,14 +80,14 @@ class MilvusVectorStore:
         finally:
             store._close()
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         """See VectorStore."""
         kind = index.kind or self._kinds[0]
         if kind not in self._kinds:
             raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(self._kinds)}, not {kind}")
         params = MilvusClient.prepare_index_params()
         params.add_index("vector", index_type=kind, metric_type=metric.value, params=_build_params(kind, index))
-        await self._call("create_collection", space, schema=_schema(dimension), index_params=params)
+        await self._call("create_collection", space, schema=_schema(dimension, description), index_params=params)
 
     async def drop(self, space: str) -> None:
         """See VectorStore."""
@@ -122,6 +123,28 @@ class MilvusVectorStore:
         """See VectorStore."""
         rows = await self._call("query", space, filter="", output_fields=["count(*)"], consistency_level="Strong")
         return int(rows[0]["count(*)"])
+
+    async def space_names(self) -> list[str]:
+        """See RepairVectors."""
+        return list(await self._call("list_collections"))
+
+    async def description(self, space: str) -> str:
+        """See RepairVectors."""
+        return str((await self._call("describe_collection", space))["description"])
+
+    async def scan(self, space: str, after: RowKey | None, limit: int) -> list[Record]:
+        """See RepairVectors."""
+        condition = f"pk > {_literal(encoding.key_text(after) if after else '')}"
+        rows = await self._call("query", space, filter=condition, limit=limit, output_fields=_RECORD_FIELDS, **_STRONG)
+        return [encoding.row_record(row) for row in sorted(rows, key=lambda row: str(row["pk"]))]
+
+    async def held(self, space: str, keys: Sequence[RowKey]) -> set[RowKey]:
+        """See RepairVectors."""
+        if not keys:
+            return set()
+        condition = f"pk in {_literal([encoding.key_text(key) for key in keys])}"
+        rows = await self._call("query", space, filter=condition, output_fields=["pk"], **_STRONG)
+        return {encoding.key(row["pk"]) for row in rows}
 
     async def check(self) -> None:
         """See VectorStore."""
@@ -175,14 +198,21 @@ class MilvusVectorStore:
 
 
 _SESSION = {"consistency_level": "Session"}
+_STRONG = {"consistency_level": "Strong"}
+_RECORD_FIELDS = ["pk", "image_id", "generation", "content_sha256", "uri", "attributes", "width_px", "height_px"]
 
 
 def _unavailable() -> BackendUnavailable:
     return BackendUnavailable("the vector store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS)
 
 
-def _schema(dimension: int) -> Any:
-    schema = MilvusClient.create_schema(auto_id=False)
+def _literal(value: str | list[str]) -> str:
+    """Return text, or a list of it, as Milvus's expressions spell it: as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _schema(dimension: int, description: str) -> Any:
+    schema = MilvusClient.create_schema(auto_id=False, description=description)
     schema.add_field("pk", DataType.VARCHAR, is_primary=True, max_length=_MAX_KEY_CHARS)
     schema.add_field("image_id", DataType.VARCHAR, max_length=_MAX_ID_CHARS)
     schema.add_field("generation", DataType.INT64)

@@ -13,6 +13,9 @@ from servicekit import errors
 Vector = npt.NDArray[np.float32]
 Attributes = Mapping[str, Any]
 
+# Milvus returns no more from one search.
+DEEPEST = 16384
+
 
 class CollectionNotFound(errors.NotFound):
     """No collection has this name."""
@@ -56,6 +59,12 @@ class IndexIncomplete(errors.FailedPrecondition):
     reason = "INDEX_INCOMPLETE"
 
 
+class CollectionChanged(errors.Aborted):
+    """The collection got another model while the call went on: all of it must be done again."""
+
+    reason = "CONFLICT"
+
+
 class DuplicateId(errors.InvalidArgument):
     """One id stands twice in a batch."""
 
@@ -87,17 +96,29 @@ class IndexSpec:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A model as a collection uses it, and the name of the vector space that holds its vectors."""
+    """A model as a collection uses it, and the name of the vector space that holds its vectors.
+
+    Every write goes to all bindings; searches use those that are not `building`. No two spaces ever have one name.
+    """
 
     model: str
     fingerprint: str
     dimension: int
     space: str = ""
+    building: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The end of the space's name, by which a record names the spaces that hold it."""
+        return self.space.rpartition("_")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data."""
+    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data.
+
+    `revision` grows with every change of the bindings.
+    """
 
     uid: str
     name: str
@@ -106,6 +127,12 @@ class Collection:
     bindings: tuple[Binding, ...]
     description: str = ""
     create_ms: int = 0
+    revision: int = 1
+
+    @property
+    def active(self) -> tuple[Binding, ...]:
+        """The bindings that searches use."""
+        return tuple(binding for binding in self.bindings if not binding.building)
 
 
 class RowKey(NamedTuple):
@@ -135,11 +162,25 @@ class Record:
     generation: int = 0
     create_ms: int = 0
     update_ms: int = 0
+    spaces: tuple[str, ...] = ()
+    """Tags of the spaces that hold its row."""
+
+    def covers(self, bindings: Sequence[Binding]) -> bool:
+        """Say whether it has a row for each of these."""
+        return all(binding.tag in self.spaces for binding in bindings)
 
     @property
     def key(self) -> RowKey:
         """The rows that this record stands for."""
         return RowKey(self.version.image_id, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer to a request, and the hash of the request's body."""
+
+    body_sha256: str
+    answer: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +206,24 @@ class Outcome(Enum):
     UPDATED = "UPDATED"
     UNCHANGED = "UNCHANGED"
     CONFLICT = "CONFLICT"
+    CHANGED = "CHANGED"
+    """Nothing: it was written for an earlier revision of the collection."""
+    GONE = "GONE"
+    """Nothing: it came without vectors, and there is no image left that it could have them from."""
+
+
+class Coverage(NamedTuple):
+    """How many images a collection holds, and by tag how many of them have a row in each space."""
+
+    images: int
+    by_tag: Mapping[str, int]
 
 
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec) -> None:
-        """Make an empty space.
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        """Make an empty space that keeps a description.
 
         Raises:
             InvalidField: the store does not offer this kind of index.
@@ -184,7 +236,7 @@ class VectorStore(Protocol):
         """Add rows whose keys are new. Once returned, this process's searches see them."""
 
     async def search(self, space: str, metric: Metric, vector: Vector, limit: int) -> list[Match]:
-        """Return at most `limit` rows nearest to `vector`, best first."""
+        """Return at most `limit` rows, itself at most DEEPEST, nearest to `vector`, best first."""
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; `latest` waits for what other processes wrote just now."""
@@ -208,11 +260,12 @@ class RecordStore(Protocol):
     async def prepare(self, collection: Collection) -> None:
         """List a collection as one to be cleared away, until `register` says otherwise."""
 
-    async def register(self, collection: Collection) -> None:
-        """Make a prepared collection visible.
+    async def register(self, collection: Collection, within_seconds: float) -> None:
+        """Make a collection visible that was prepared less than this ago: an older one may be being cleared away.
 
         Raises:
             CollectionExists: the name is taken.
+            BackendUnavailable: it was prepared longer ago.
         """
 
     async def collection(self, name: str) -> Collection:
@@ -240,6 +293,9 @@ class RecordStore(Protocol):
     async def read(self, uid: str, image_ids: Sequence[str]) -> list[Record | None]:
         """Return the records of these ids, in their order, None where there is none."""
 
+    async def holders(self, uid: str, sha256s: Sequence[str]) -> list[Record | None]:
+        """Return for each content, by its hash, the record of some image that has it, None where there is none."""
+
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
         """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
 
@@ -250,11 +306,34 @@ class RecordStore(Protocol):
             CollectionNotFound: the collection is gone.
         """
 
-    async def commit(self, uid: str, records: Sequence[Record]) -> list[Outcome]:
+    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
         """Make each record the image's own, unless its intent is gone or a later write or delete has won: CONFLICT.
 
-        Rows that this, or the conflict, leaves without a record become garbage.
+        Rows that this, or the conflict, leaves without a record become garbage. Nothing is made if the collection was
+        fenced at a revision above the one that the records were written for: CHANGED.
         """
+
+    async def fence(self, uid: str, revision: int) -> None:
+        """Refuse, from now on, to commit what was written for an earlier revision of the collection."""
+
+    async def coverage(self, uid: str) -> Coverage:
+        """Return how many images a collection holds, and how many of them each space holds."""
+
+    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+        """Replace the definition of which `changed` is the next revision, and retire spaces that it names no more.
+
+        Returns:
+            Whether it was the next one; else nothing is done.
+        """
+
+    async def retire(self, spaces: Sequence[str]) -> None:
+        """List spaces as ones to be dropped, until `redefine` names them in a collection."""
+
+    async def retired(self, older_than_seconds: float, limit: int) -> list[str]:
+        """Return at most `limit` spaces to be dropped that have been so for this long."""
+
+    async def forget_spaces(self, spaces: Sequence[str]) -> None:
+        """Take spaces off that list: they are dropped."""
 
     async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
         """Remove records, leaving tombstones that stop writes begun before; say which were there."""
@@ -267,6 +346,19 @@ class RecordStore(Protocol):
 
     async def forget(self, uid: str, keys: Sequence[RowKey]) -> None:
         """Take keys off the garbage list: their rows are gone."""
+
+    async def recall(self, uid: str, request_id: str) -> Kept | None:
+        """Return what is kept for a request, if anything is."""
+
+    async def keep(self, uid: str, request_id: str, kept: Kept, seconds: float) -> Kept:
+        """Keep an answer for this long unless one is kept already, and return the one that is.
+
+        Raises:
+            CollectionNotFound: the collection is gone.
+        """
+
+    async def confirm(self, uid: str) -> None:
+        """Return once all that was read of a collection so far is as durable as what is acknowledged."""
 
     async def check(self) -> None:
         """Return if the store answers."""

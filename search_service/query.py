@@ -11,7 +11,7 @@ from search_service.writer import ModelVector
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: the vectors of a picture, or an image of the collection."""
+    """What to look for: the vectors of a picture, or those stored of its content, or an image of the collection."""
 
     collection: str
     vectors: Sequence[ModelVector] = ()

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from search_service.fusion import Neighbour, Ranking
-from search_service.ports import Binding, Collection, Match, Metric, Record, RecordStore, Vector, VectorStore
+from search_service.ports import DEEPEST, Binding, Collection, Match, Metric, Record, RecordStore, Vector, VectorStore
 from search_service.query import Query
 from servicekit.errors import ServiceError
 
-# Milvus returns no more from one search.
-_DEEPEST = 16384
 _DEEPER = 4
 
 
@@ -30,7 +28,7 @@ class _Probe:
     def take(self, matches: list[Match]) -> None:
         self.matches = matches
         self.farthest = matches[-1].distance if matches else 0.0
-        self.exhausted = len(matches) < self.limit or self.limit >= _DEEPEST
+        self.exhausted = len(matches) < self.limit or self.limit >= DEEPEST
 
 
 @dataclass
@@ -62,7 +60,7 @@ class Retrieval:
         await self._look(probes)
         while pending := [probe for probe in probes if not self._enough(probe)]:
             for probe in pending:
-                probe.limit = min(_DEEPEST, probe.limit * _DEEPER)
+                probe.limit = min(DEEPEST, probe.limit * _DEEPER)
             await self._look(pending)
         return [self._ranking(probe) for probe in probes if probe.binding.model not in self.failed]
 
@@ -89,7 +87,7 @@ class Retrieval:
         """
         found = {match.key for match in probe.matches}
         records = [self.records.get(image_id) for image_id in {key.image_id for key in found}]
-        absent = [record.key for record in records if record is not None and record.key not in found]
+        absent = [r.key for r in records if r is not None and r.key not in found and r.covers([probe.binding])]
         if not absent or probe.binding.model in self.failed:
             return
         try:

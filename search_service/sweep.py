@@ -4,7 +4,10 @@ import asyncio
 
 import structlog
 
-from search_service.ports import Collection, RecordStore, VectorStore
+from search_service.guard import Guard
+from search_service.lease import Lease, Turn
+from search_service.ports import Collection, VectorStore
+from search_service.ports_repair import MaintenanceRunning, RepairRecords
 from servicekit.errors import ServiceError
 
 _BATCH = 500
@@ -12,12 +15,14 @@ _log = structlog.get_logger()
 
 
 class Sweeper:
-    """Costs what is half done, not what is stored. Any number may run at once: every step can be repeated."""
+    """Costs what is half done, not what is stored. Every step can be repeated, so one that dies is made good."""
 
     def __init__(
         self,
-        records: RecordStore,
+        records: RepairRecords,
         vectors: VectorStore,
+        guard: Guard,
+        lease: Lease,
         *,
         interval_seconds: float,
         retention_seconds: float,
@@ -25,42 +30,73 @@ class Sweeper:
     ) -> None:
         self._records = records
         self._vectors = vectors
+        self._guard = guard
+        self._lease = lease
         self._interval = interval_seconds
         self._retention = retention_seconds
         self._horizon = horizon_seconds
 
     async def run(self) -> None:
-        """Sweep at every interval, until cancelled."""
+        """Sweep at every interval, until cancelled; not while another holds the lease."""
         while True:
             await asyncio.sleep(self._interval)
             try:
+                await self._guard.look()
                 await self.sweep()
+            except MaintenanceRunning:
+                continue
             except ServiceError as error:
                 _log.warning("sweep postponed", problem=error.message)
 
-    async def sweep(self) -> int:
+    async def sweep(self, *, patient: bool = False) -> int:
         """Work off everything there is now and return how many rows' keys went.
 
         Replaced rows are left alone while a search that has read their records may yet want them. Intents, and
         collections to be cleared away, are left alone until they are older than the longest write.
-        """
-        for dropped in await self._records.dropped(self._horizon):
-            await self._clear(dropped)
-        return sum([await self._sweep(collection) for collection in await self._records.collections()])
 
-    async def _sweep(self, collection: Collection) -> int:
+        Raises:
+            MaintenanceRunning: another holds the lease.
+            LeaseLost: another may have it now.
+        """
+        async with self._lease.held("sweep", patient=patient) as turn:
+            dropped = await self._records.dropped(self._horizon)
+            for each in dropped:
+                await self._clear(each, turn)
+            await self._drop_retired(turn)
+            collections = await self._records.collections()
+            self._guard.keep_to({collection.uid for collection in [*collections, *dropped]})
+            return sum([await self._sweep(collection, turn) for collection in collections])
+
+    async def _sweep(self, collection: Collection, turn: Turn) -> int:
+        named = await self._records.named(collection.uid)
+        if (named.unfinished or self._guard.doubts(collection)) and await self._guard.refuses(collection):
+            return 0
+        turn.require()
         expired = await self._records.expire(collection.uid, self._horizon, _BATCH)
         if expired:
             _log.info("unfinished writes worked off", collection=collection.name, rows=expired)
         swept = 0
         while keys := await self._records.garbage(collection.uid, self._retention, _BATCH):
-            for binding in collection.bindings:
+            turn.require()
+            # Read after the garbage, so that it names every space that these rows were written to.
+            for binding in (await self._records.collection(collection.name)).bindings:
                 await self._vectors.delete(binding.space, keys)
             await self._records.forget(collection.uid, keys)
             swept += len(keys)
         return swept
 
-    async def _clear(self, collection: Collection) -> None:
+    async def _drop_retired(self, turn: Turn) -> None:
+        """Drop the spaces of models that went, once no search and no write that knew them is left."""
+        while spaces := await self._records.retired(self._horizon, _BATCH):
+            turn.require()
+            for space in spaces:
+                await self._vectors.drop(space)
+            await self._records.forget_spaces(spaces)
+
+    async def _clear(self, collection: Collection, turn: Turn) -> None:
+        if await self._guard.refuses(collection):
+            return
+        turn.require()
         for binding in collection.bindings:
             await self._vectors.drop(binding.space)
         await self._records.clear(collection)

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from search_service import limits
 from search_service.catalogue import require_fingerprint
+from search_service.contents import Contents, Stored
 from search_service.encoding import attributes_text
 from search_service.ports import (
     Binding,
     Collection,
+    CollectionChanged,
     Outcome,
     Record,
     RecordStore,
@@ -33,12 +36,20 @@ class ModelVector:
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image to write, with a vector for each of the collection's models."""
+    """An image to write, with a vector for each of the collection's models, or none if its content is known."""
 
     version: Version
     width_px: int
     height_px: int
     vectors: Sequence[ModelVector]
+
+
+class Known(Enum):
+    """What a collection has of an image before it is written: nothing, the vectors of its content, or all of it."""
+
+    NOTHING = "NOTHING"
+    CONTENT = "CONTENT"
+    UNCHANGED = "UNCHANGED"
 
 
 class Writer:
@@ -47,10 +58,11 @@ class Writer:
     def __init__(self, records: RecordStore, vectors: VectorStore, *, write_timeout_seconds: float) -> None:
         self._records = records
         self._vectors = vectors
+        self._contents = Contents(records, vectors)
         self._write_timeout = write_timeout_seconds
 
-    async def check(self, name: str, versions: Sequence[Version]) -> tuple[Collection, list[bool | InvalidField]]:
-        """Return the collection and, for each image, whether it holds exactly this, or what is wrong with it.
+    async def check(self, name: str, versions: Sequence[Version]) -> tuple[Collection, list[Known | InvalidField]]:
+        """Return the collection and, for each image, what it has of it, or what is wrong with the image.
 
         Raises:
             CollectionNotFound: there is no such collection.
@@ -60,8 +72,8 @@ class Writer:
         limits.require_batch([version.image_id for version in versions])
         collection = await self._records.collection(name)
         problems = [limits.problem_of(version, f"images[{i}]") for i, version in enumerate(versions)]
-        unchanged = await self._unchanged(collection, versions)
-        return collection, [problem or same for problem, same in zip(problems, unchanged, strict=True)]
+        known = await self._known(collection, versions)
+        return collection, [problem or has for problem, has in zip(problems, known, strict=True)]
 
     async def upsert(self, name: str, images: Sequence[NewImage]) -> list[Outcome]:
         """Write images and say what became of each. CREATED, UPDATED and UNCHANGED are durable.
@@ -71,37 +83,72 @@ class Writer:
             DuplicateId: an id stands twice.
             FingerprintMismatch: a vector was made by another version of its model.
             InvalidField: an image breaks a rule, or a model's vector is missing or does not fit.
+            CollectionChanged: the collection got another model meanwhile.
         """
-        collection, checked = await self.check(name, [image.version for image in images])
-        for i, (image, known) in enumerate(zip(images, checked, strict=True)):
-            if isinstance(known, InvalidField):
-                raise known
-            _require_fit(collection, image, f"images[{i}].embeddings")
-        changed = [i for i, known in enumerate(checked) if not known]
+        versions = [image.version for image in images]
+        limits.require_batch([version.image_id for version in versions])
+        collection = await self._records.collection(name)
+        for i, image in enumerate(images):
+            _require_valid(collection, image, f"images[{i}]")
+        unchanged = await self._unchanged(collection, versions)
+        changed = [i for i, same in enumerate(unchanged) if not same]
         outcomes = dict.fromkeys(range(len(images)), Outcome.UNCHANGED)
-        if changed:
-            outcomes.update(zip(changed, await self._write(collection, [images[i] for i in changed]), strict=True))
+        outcomes.update(zip(changed, await self._complete(collection, [images[i] for i in changed]), strict=True))
         return list(outcomes.values())
+
+    async def _known(self, collection: Collection, versions: Sequence[Version]) -> list[Known]:
+        unchanged = await self._unchanged(collection, versions)
+        changed = [i for i, same in enumerate(unchanged) if not same]
+        holders = await self._contents.holders(
+            collection, collection.bindings, [versions[i].content_sha256 for i in changed]
+        )
+        known = dict.fromkeys(range(len(versions)), Known.UNCHANGED)
+        known.update({i: Known.CONTENT if h else Known.NOTHING for i, h in zip(changed, holders, strict=True)})
+        return list(known.values())
 
     async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
         records = await self._records.read(collection.uid, [version.image_id for version in versions])
-        return [
-            record is not None and _same(record.version, version)
+        unchanged = [
+            record is not None and record.covers(collection.bindings) and _same(record.version, version)
             for record, version in zip(records, versions, strict=True)
         ]
+        if any(unchanged):
+            await self._records.confirm(collection.uid)
+        return unchanged
+
+    async def _complete(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
+        """Write images once those that came without vectors have them."""
+        wanted = [image.version.content_sha256 for image in images if not image.vectors]
+        stored = await self._contents.stored(collection, collection.bindings, wanted)
+        whole = [_whole(image, collection, stored.get(image.version.content_sha256)) for image in images]
+        ready = [image for image in whole if image is not None]
+        outcomes = iter(await self._settle(collection, ready) if ready else [])
+        return [Outcome.GONE if image is None else next(outcomes) for image in whole]
+
+    async def _settle(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
+        """Write; where another write won that wrote the very same, such as this one's first attempt, all is well."""
+        outcomes = dict(enumerate(await self._write(collection, images)))
+        lost = [i for i, outcome in outcomes.items() if outcome is Outcome.CONFLICT]
+        same = await self._unchanged(collection, [images[i].version for i in lost])
+        outcomes.update({i: Outcome.UNCHANGED for i, unchanged in zip(lost, same, strict=True) if unchanged})
+        return list(outcomes.values())
 
     async def _write(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Intents, then rows, then the transaction that commits; whatever fails before that leaves only garbage."""
         with deadline.stage("search"):
-            async with asyncio.timeout(self._write_timeout):
+            async with deadline.limit(self._write_timeout):
                 ids = [image.version.image_id for image in images]
                 generations = await self._records.begin(collection.uid, ids)
+                spaces = tuple(binding.tag for binding in collection.bindings)
                 records = [
-                    Record(image.version, image.width_px, image.height_px, generation)
+                    Record(image.version, image.width_px, image.height_px, generation, spaces=spaces)
                     for image, generation in zip(images, generations, strict=True)
                 ]
                 await asyncio.gather(*(self._insert(b, images, records) for b in collection.bindings))
-                return await self._records.commit(collection.uid, records)
+                outcomes = await self._records.commit(collection.uid, collection.revision, records)
+        if Outcome.CHANGED in outcomes:
+            raise collection_changed(collection)
+        return outcomes
 
     async def _insert(self, binding: Binding, images: Sequence[NewImage], records: Sequence[Record]) -> None:
         rows = [
@@ -110,8 +157,24 @@ class Writer:
         await self._vectors.insert(binding.space, rows)
 
 
+def collection_changed(collection: Collection) -> CollectionChanged:
+    """Return the error that what was written was made for an earlier revision of a collection."""
+    return CollectionChanged(
+        f"collection {collection.name!r} got another model meanwhile", metadata={"collection": "changed"}
+    )
+
+
 def _by_model(image: NewImage) -> Mapping[str, ModelVector]:
     return {vector.model: vector for vector in image.vectors}
+
+
+def _whole(image: NewImage, collection: Collection, stored: Stored | None) -> NewImage | None:
+    """Return the image with vectors: its own, or those that its content has already."""
+    if image.vectors or stored is None:
+        return image if image.vectors else None
+    pairs = zip(collection.bindings, stored.vectors, strict=True)
+    vectors = [ModelVector(binding.model, binding.fingerprint, vector) for binding, vector in pairs]
+    return NewImage(image.version, stored.record.width_px, stored.record.height_px, vectors)
 
 
 def _same(known: Version, given: Version) -> bool:
@@ -120,9 +183,20 @@ def _same(known: Version, given: Version) -> bool:
     )
 
 
+def _require_valid(collection: Collection, image: NewImage, field: str) -> None:
+    problem = limits.problem_of(image.version, field)
+    if problem:
+        raise problem
+    if image.vectors:
+        _require_fit(collection, image, f"{field}.embeddings")
+
+
 def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
     given = _by_model(image)
     for binding in collection.bindings:
+        if binding.model not in given and binding.building:
+            # The vectors were made for the collection as it was before this model came.
+            raise collection_changed(collection)
         if binding.model not in given:
             raise invalid_field(field, f"no vector of model {binding.model!r}")
         require_fingerprint(binding, given[binding.model].fingerprint)

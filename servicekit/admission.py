@@ -1,4 +1,4 @@
-"""A bound on the calls that are served at once."""
+"""Bounds on the calls, and on the streams among them, that are served at once."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,16 +10,21 @@ _RETRY_AFTER_SECONDS = 0.5
 
 
 class Admission:
-    """Counts the calls in flight and refuses those over the bound."""
+    """Counts the calls in flight and refuses those over the bound.
 
-    def __init__(self, max_in_flight: int) -> None:
+    Streams last. They have a lower bound of their own, so that they leave places for calls that are soon over.
+    """
+
+    def __init__(self, max_in_flight: int, max_streams: int) -> None:
         self._max_in_flight = max_in_flight
+        self._max_streams = max_streams
         self._in_flight = 0
+        self._streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, *, stream: bool = False) -> Iterator[None]:
         """Hold one place while the block runs.
 
         Raises:
@@ -29,12 +34,18 @@ class Admission:
             raise Overloaded(
                 f"{self._in_flight} calls are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
             )
+        if stream and self._streams >= self._max_streams:
+            raise Overloaded(
+                f"{self._streams} streams are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
+            )
         self._in_flight += 1
+        self._streams += stream
         self._idle.clear()
         try:
             yield
         finally:
             self._in_flight -= 1
+            self._streams -= stream
             if not self._in_flight:
                 self._idle.set()
 

@@ -1,6 +1,6 @@
 """Channels to other services, and the one way to call through them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -55,3 +55,22 @@ async def call(
             return await method(request, timeout=deadline.remaining(cap_seconds), **options)
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, stage) from None
+
+
+async def stream(
+    method: Callable[..., Any], request: Request, *, stage: str, cap_seconds: float
+) -> AsyncGenerator[Any]:
+    """Call another service that answers with a stream; closing the generator cancels the call.
+
+    Raises:
+        ServiceError: what the other service, or the way to it, answered, before its first response or after.
+    """
+    with deadline.stage(stage):
+        answers = method(request, timeout=deadline.remaining(cap_seconds), metadata=telemetry.outgoing_metadata())
+        try:
+            async for answer in answers:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, stage) from None
+        finally:
+            answers.cancel()

@@ -28,14 +28,16 @@ class Deadline:
 
 @asynccontextmanager
 async def limit(seconds: float) -> AsyncIterator[Deadline]:
-    """Run the block for at most `seconds`; every call out of it sees what is left.
+    """Run the block for at most `seconds`, and no longer than the block around it; every call out sees what is left.
 
     Raises:
         DeadlineExceeded: the time is over.
     """
-    deadline = Deadline(seconds)
+    deadline = Deadline(remaining(seconds))
+    if around := _current.get():
+        deadline.stage = around.stage
     token = _current.set(deadline)
-    timer = asyncio.timeout(seconds)
+    timer = asyncio.timeout(deadline.remaining())
     try:
         async with timer:
             yield deadline

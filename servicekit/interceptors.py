@@ -4,7 +4,7 @@ from __future__ import annotations  # grpc's handler types can be subscripted by
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import grpc
@@ -52,7 +52,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         run = handler.stream_unary or handler.unary_unary
 
         async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            async with self._call(method, context), _request(handler, messages) as request:
+            async with self._call(method, context, handler), _request(handler, messages) as request:
                 return handler.response_serializer(await run(request, context))
 
         return serve
@@ -63,7 +63,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         # Not a generator: grpc drops those half-way when a caller goes, and what they hold is then let go too late.
         async def serve(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async with (
-                self._call(method, context),
+                self._call(method, context, handler),
                 _request(handler, messages) as request,
                 aclosing(run(request, context)) as responses,
             ):
@@ -73,13 +73,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return serve
 
     @asynccontextmanager
-    async def _call(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    async def _call(
+        self, method: str, context: grpc.aio.ServicerContext[Any, Any], handler: Any
+    ) -> AsyncIterator[None]:
         started = asyncio.get_running_loop().time()
         ended = grpc.StatusCode.CANCELLED
         with telemetry.request(dict(context.invocation_metadata() or ())) as request_id:
             try:
-                with self._admission.place():
-                    async with deadline.limit(self._seconds(context)):
+                stream = handler.request_streaming or handler.response_streaming
+                with self._admission.place(stream=stream):
+                    async with self._limit(context, stream):
                         yield
                 ended = grpc.StatusCode.OK
             except grpc.aio.AbortError:
@@ -92,10 +95,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 elapsed_ms = round((asyncio.get_running_loop().time() - started) * 1000, 1)
                 _log.info("call", method=method, code=(context.code() or ended).name, duration_ms=elapsed_ms)
 
-    def _seconds(self, context: grpc.aio.ServicerContext[Any, Any]) -> float:
+    def _limit(self, context: grpc.aio.ServicerContext[Any, Any], stream: bool) -> AbstractAsyncContextManager[object]:
+        """Hold the call to its caller's time, or to the default; a stream without a deadline may last."""
         given = context.time_remaining()
+        if given is None:
+            return nullcontext() if stream else deadline.limit(self._default_deadline)
         # Short of the caller's time by a little, so that our error, which names the stage, is there before it is over.
-        return self._default_deadline if given is None else given - min(0.05, given / 10)
+        return deadline.limit(given - min(0.05, given / 10))
 
 
 class _CallerGone(Exception):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import grpc
@@ -33,11 +33,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a composition root builds: services, what they need, and parts that can be unusable on their own."""
+    """What a composition root builds: services, what they need, and parts that can be unusable on their own.
+
+    `draining` is set once new calls are refused: whoever serves a stream ends it then, with what is under way answered.
+    """
 
     services: Sequence[Service]
     checks: Sequence[Check] = ()
     unusable: Sequence[str] = ()
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ async def run(
 ) -> None:
     """Serve what `build` makes until SIGTERM, SIGINT or `stop`; return once every call has ended and all is closed.
 
+    The stop says so first, goes on serving while balancers notice, and then lets the last calls end.
+
     Args:
         build: Opens everything on entry and closes it, in reverse order, on exit.
         settings: Read once.
@@ -73,20 +79,22 @@ async def run(
         app = await stopping.unless(stop, opened.enter_async_context(build(settings)))
         if app is None:
             return
-        admission = Admission(settings.max_in_flight)
+        admission = Admission(settings.max_in_flight, settings.max_streams)
         async with _service_server(app, health, admission, settings) as (server, port), _watching(health, app):
             _log.info("serving", port=port, health_port=health_port)
             started(Ports(port, health_port))
             await stop.wait()
-            await _drain(server, health, admission, settings)
+            _log.info("draining", seconds=settings.drain_seconds)
+            await health.drain()
+            await asyncio.sleep(settings.drain_seconds)
+            await _stop(server, app, admission, settings)
 
 
-async def _drain(server: grpc.aio.Server, health: Health, admission: Admission, settings: ServerSettings) -> None:
-    """Stop without losing a call: say so first, go on serving while balancers notice, then let the last calls end."""
-    _log.info("draining", seconds=settings.drain_seconds)
-    await health.drain()
-    await asyncio.sleep(settings.drain_seconds)
+async def _stop(server: grpc.aio.Server, app: App, admission: Admission, settings: ServerSettings) -> None:
+    """Stop without losing a call: refuse new ones, and let the last ones end."""
     stopping_calls = asyncio.create_task(server.stop(settings.grace_seconds))
+    # Not before: a caller told to open another stream would open it here again.
+    app.draining.set()
     idle = asyncio.create_task(admission.idle())
     await asyncio.wait({stopping_calls, idle}, return_when=asyncio.FIRST_COMPLETED)
     idle.cancel()

@@ -18,11 +18,14 @@ class ServerSettings(BaseSettings):
     reflection: bool = Field(True, description="Whether callers may ask the server for its descriptors.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     max_in_flight: int = Field(64, ge=1, description="Calls served at once; more are refused with OVERLOADED.")
+    max_streams: int = Field(
+        16, ge=1, description="Streams among them served at once, so that they leave places for other calls."
+    )
     max_message_bytes: int = Field(
         32 * 1024 * 1024, ge=1024 * 1024, description="Largest message that is read or sent, in bytes."
     )
     default_deadline_seconds: float = Field(
-        10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds."
+        10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds; none for a stream."
     )
     drain_seconds: float = Field(
         5.0, ge=0, description="Time between NOT_SERVING and refusing new calls, for balancers to notice, in seconds."

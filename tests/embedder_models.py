@@ -40,6 +40,15 @@ IMAGENET: dict[str, Any] = {
     "std": [0.229, 0.224, 0.225],
 }
 
+# The shared networks and the lengths of their vectors.
+NETWORKS = {"resnet50_w1a2": 2048, "googlenet": 1024, "mobilenetv2": 1280, "squeezenet1.1": 512}
+
+
+def write_network(repository: Path, shared_data: Path, name: str) -> None:
+    """Write the folder of one of the shared networks."""
+    content = (shared_data / "models" / f"{name}.onnx").read_bytes()
+    write(repository, card(name, content, NETWORKS[name], **IMAGENET), content)
+
 
 def card(name: str, content: bytes, dimension: int, **preprocessing: Any) -> dict[str, Any]:
     """The contents of a model.toml that is right for `content`."""

@@ -1,5 +1,6 @@
 """Real Redis and Milvus servers as processes of the tests, on private paths and free ports."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -7,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def process(command: list[str], directory: Path) -> Iterator["subprocess.Popen[b
             yield running
         finally:
             # The data is thrown away, and Milvus's launcher may leave its child behind: the whole group goes.
-            os.killpg(running.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
             running.wait(_PATIENCE_SECONDS)
 
 
@@ -49,6 +51,15 @@ def wait_until(answers: Callable[[], bool], running: "subprocess.Popen[bytes]") 
         assert running.poll() is None, f"the server ended with {running.returncode}"
         assert time.monotonic() < give_up, "the server does not answer"
         time.sleep(_POLL_SECONDS)
+
+
+async def eventually(answers: Callable[[], Awaitable[bool]], within_seconds: float) -> float:
+    """Return once `answers` is true, and how many seconds that took; polls, since another process is waited for."""
+    started = time.monotonic()
+    while not await answers():
+        assert time.monotonic() < started + within_seconds, f"not within {within_seconds} s"
+        await asyncio.sleep(_POLL_SECONDS)
+    return time.monotonic() - started
 
 
 @contextmanager
@@ -68,7 +79,7 @@ def redis_server(directory: Path, binary: str) -> Iterator[str]:
     }
     options = [text for name, value in settings.items() for text in (f"--{name}", value)]
     with process([binary, *options], directory) as running, redis.Redis(unix_socket_path=str(path)) as client:
-        wait_until(lambda: _succeeds(client.ping, redis.RedisError), running)
+        wait_until(lambda: succeeds(client.ping, redis.RedisError), running)
         yield f"unix://{path}"
 
 
@@ -79,6 +90,16 @@ def milvus_lite(directory: Path) -> Iterator[str]:
         yield server.uri
 
 
+def lite_processes(file: Path) -> list[int]:
+    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
+                found.append(int(command.parent.name))
+    return found
+
+
 @contextmanager
 def milvus_server(directory: Path) -> Iterator[str]:
     """Run a standalone Milvus server and give its URL. Its etcd has fixed ports, 2379 and 2380, so it runs once."""
@@ -86,7 +107,7 @@ def milvus_server(directory: Path) -> Iterator[str]:
     program = str(Path(sys.executable).with_name("milvus-server"))
     uri = f"http://127.0.0.1:{port}"
     with process([program, "--data", str(directory), "--proxy-port", str(port)], directory) as running:
-        wait_until(lambda: _succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
+        wait_until(lambda: succeeds(lambda: MilvusClient(uri, timeout=5).list_collections(), MilvusException), running)
         yield uri
 
 
@@ -97,7 +118,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _succeeds(call: Callable[[], object], problem: type[Exception]) -> bool:
+def succeeds(call: Callable[[], object], problem: type[Exception]) -> bool:
+    """Tell whether a call raises no `problem`."""
     try:
         call()
     except problem:

@@ -379,12 +379,18 @@ class EvaluateModelsRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., label_attribute: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., sample_size: _Optional[int] = ..., seed: _Optional[int] = ..., fusion: _Optional[_Union[_types_pb2.Fusion, _Mapping]] = ...) -> None: ...
 
 class EvaluateModelsResponse(_message.Message):
-    __slots__ = ("per_model", "fused")
+    __slots__ = ("per_model", "fused", "labelled_count", "label_count", "alone_count")
     PER_MODEL_FIELD_NUMBER: _ClassVar[int]
     FUSED_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ALONE_COUNT_FIELD_NUMBER: _ClassVar[int]
     per_model: _containers.RepeatedCompositeFieldContainer[ModelEvaluation]
     fused: ModelEvaluation
-    def __init__(self, per_model: _Optional[_Iterable[_Union[ModelEvaluation, _Mapping]]] = ..., fused: _Optional[_Union[ModelEvaluation, _Mapping]] = ...) -> None: ...
+    labelled_count: int
+    label_count: int
+    alone_count: int
+    def __init__(self, per_model: _Optional[_Iterable[_Union[ModelEvaluation, _Mapping]]] = ..., fused: _Optional[_Union[ModelEvaluation, _Mapping]] = ..., labelled_count: _Optional[int] = ..., label_count: _Optional[int] = ..., alone_count: _Optional[int] = ...) -> None: ...
 
 class ModelEvaluation(_message.Message):
     __slots__ = ("model", "precision_at_k", "recall_at_k", "mean_average_precision", "mean_distance_same_label", "mean_distance_other_labels", "query_count")

@@ -214,15 +214,22 @@ class ImageSearchServiceServicer(object):
         MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
         Errors of one entry, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
         IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), ABORTED (CONFLICT: another write of the id won).
+        A picture whose bytes the collection has already, under whatever id, is not embedded again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestImages(self, request_iterator, context):
-        """The same for a stream of images with durable acknowledgements.
+        """The same for a stream of images of any length: each is answered once, as soon as that is durable, in any order. Images
+        of one id are applied in the order sent. Read the answers while sending: the server stops reading while too much is
+        unanswered. A service that is away or full is waited for. The stream ends with OK once the caller has half-closed it
+        and all is answered; what is unanswered at any other end, after `draining` too, is to be sent again, which is safe.
 
-        Errors: those of IndexImages; UNIMPLEMENTED in this release.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: the first message names no collection), NOT_FOUND (COLLECTION_NOT_FOUND,
+        MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
+        Errors of one image, in its result: those of IndexImages; INVALID_ARGUMENT (INVALID_FIELD: there is no entry, or it is
+        about another collection), and what waiting did not mend: UNAVAILABLE, DEADLINE_EXCEEDED or INTERNAL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,9 +256,13 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def EvaluateModels(self, request, context):
-        """Measures each model, and their fusion, against labels that the images carry.
+        """Measures each model, and their fusion, against labels that the images carry. Each image searches for the others of its
+        label, itself left out of its own list; the lists come from the same index as those of SearchImages. Images without the
+        label take no part: they neither search nor stand in a list. Takes a search a model for every image searched with: give
+        a deadline of minutes, or a sample. The longest deadline that counts is an hour, unless the operator says otherwise.
 
-        Errors: UNIMPLEMENTED in this release.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: a number is out of range, or no two images have the same label), NOT_FOUND
+        (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -290,9 +301,14 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FindDuplicates(self, request, context):
-        """Streams groups of images that are closer together than a distance.
+        """Streams groups of images that lie close together. Two images are joined when their distance is at most `max_distance`, or
+        when their bytes are equal; a group is all that is joined, through others too, so its ends may be further apart. Groups
+        share no image and come in the order of their first ids, once all images are searched with: give a deadline of minutes.
+        The longest deadline that counts is an hour, unless the operator says otherwise. It finds the images that are there when
+        it begins; those replaced or deleted before their group is sent may be missing. Exact up to 16,384 neighbours of one
+        image, where the index is.
 
-        Errors: UNIMPLEMENTED in this release.
+        Errors: INVALID_ARGUMENT (INVALID_FIELD: model, max_distance), NOT_FOUND (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND).
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

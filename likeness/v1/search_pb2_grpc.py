@@ -201,8 +201,8 @@ class SearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CheckImages(self, request, context):
-        """Says which images a collection already holds exactly as given, and of which it has the vectors under another id or
-        with other attributes, so that they need not be embedded.
+        """Says which images a collection already holds exactly as given, and of which it has the vectors, be it under another id
+        or with other attributes, so that they need not be embedded.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image or over 64, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND).
         Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD).
@@ -215,7 +215,8 @@ class SearchServiceServicer(object):
         """Writes images. An OK in a result is durable.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND), FAILED_PRECONDITION
-        (MODEL_FINGERPRINT_MISMATCH). Errors of one image, in its result: ABORTED (CONFLICT).
+        (MODEL_FINGERPRINT_MISMATCH). Errors of one image, in its result: ABORTED (CONFLICT; with the metadata `content: gone`
+        where it came without embeddings and there is no image left to copy them from).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,6 +243,9 @@ class SearchServiceServicer(object):
     def KeepAnswer(self, request, context):
         """Keeps the answer to an IndexImages request for 24 hours; returns the one that stands, which an equal request at the
         same time may have kept first.
+
+        The gateway keeps an answer that would be the same at any time: no result in it carries ABORTED, UNAVAILABLE,
+        DEADLINE_EXCEEDED or INTERNAL. It goes with its collection.
 
         Errors: those of RecallAnswer.
         """

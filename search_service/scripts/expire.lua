@@ -1,7 +1,6 @@
 -- Works off intents whose writers are gone. KEYS: intents, garbage, tombstones, tombstone times. ARGV: age in ms, limit.
 -- A tombstone goes once it is that old and no intent from before it is left. Returns the number of intents worked off.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 local horizon = now - tonumber(ARGV[1])
 local rows = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', horizon), 'LIMIT', 0, ARGV[2])
 for _, row in ipairs(rows) do

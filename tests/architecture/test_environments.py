@@ -20,7 +20,18 @@ from tests.architecture.source import ROOT
 
 KEPT = ROOT / ".tools" / "environments"
 STUBS = tuple(f"likeness.v1.{path.stem}" for path in sorted((ROOT / "likeness" / "v1").glob("*_pb2*.py")))
-LIBRARIES = {"PIL", "milvus_lite", "numpy", "onnx", "onnxruntime", "pymilvus", "redis", "skimage", "structlog"}
+LIBRARIES = {
+    "PIL",
+    "matplotlib",
+    "milvus_lite",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "pymilvus",
+    "redis",
+    "skimage",
+    "structlog",
+}
 
 
 @dataclass(frozen=True)

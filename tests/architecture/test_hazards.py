@@ -67,7 +67,7 @@ def test_blocking_work_goes_to_an_executor_sized_on_purpose() -> None:
     """The default one is shared by everything that uses it."""
     for file in files_of("embedder_service", "search_service", "gateway"):
         # Composition roots use it before the first call. The gateway hashes pictures there, its only blocking work.
-        assert file.module in {"app", "coordinator"} or "asyncio.to_thread" not in called(file), file.name
+        assert file.module in {"app", "hashes"} or "asyncio.to_thread" not in called(file), file.name
         for call in file.calls():
             if dotted(call.func).endswith(".run_in_executor"):
                 assert not (isinstance(call.args[0], ast.Constant) and call.args[0].value is None), file.name

@@ -1,25 +1,27 @@
 """The stores under contract: each fake beside the real things it stands for."""
 
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import RecordStore, VectorStore
+from search_service.ports_repair import RepairRecords, RepairVectors
+from search_service.redis_address import RedisAccess
+from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
-from tests import servers
-from tests.fakes import MemoryRecordStore, MemoryVectorStore
+from tests import redis_servers, servers
+from tests.fakes_repair import RepairableRecordStore, RepairableVectorStore
 
 
 @pytest.fixture(scope="session", params=["memory", "milvus-lite", "milvus-server"])
 async def vectors(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[VectorStore]:
+) -> AsyncIterator[RepairVectors]:
     """Every vector store there is."""
     if request.param == "memory":
-        yield MemoryVectorStore()
+        yield RepairableVectorStore()
         return
     with ExitStack() as stack:
         if request.param == "milvus-lite":
@@ -33,14 +35,51 @@ async def vectors(
             yield store
 
 
-@pytest.fixture(scope="session", params=["memory", *servers.REDIS_BINARIES])
-async def records(request: pytest.FixtureRequest, short_directory: Path) -> AsyncIterator[RecordStore]:
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of three masters, each with a replica."""
+    with redis_servers.cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield redis_servers.cluster_url(nodes)
+
+
+@contextmanager
+def place_of(request: pytest.FixtureRequest, directory: Path) -> Iterator[tuple[str, RedisAccess]]:
+    """Run what a parameter names, and give its address and what is shown there."""
+    with ExitStack() as stack:
+        if request.param in servers.REDIS_BINARIES:
+            directory.mkdir()
+            binary = servers.REDIS_BINARIES[request.param]
+            yield stack.enter_context(servers.redis_server(directory, binary)), RedisAccess()
+        elif request.param == "sentinel":
+            master, _ = stack.enter_context(redis_servers.pair(directory))
+            yield stack.enter_context(redis_servers.sentinels(directory, master)), RedisAccess()
+        elif request.param == "tls-acl":
+            files = redis_servers.certificates(directory)
+            server = stack.enter_context(redis_servers.secured(directory / "server", files))
+            user, password = redis_servers.USER, redis_servers.PASSWORD
+            access = RedisAccess(
+                user, password, tls_ca_file=files.ca, tls_cert_file=files.client, tls_key_file=files.client
+            )
+            yield f"rediss://127.0.0.1:{server.port}/0", access
+        else:
+            yield request.getfixturevalue("redis_cluster"), RedisAccess()
+
+
+REPLICATED = {"sentinel", "cluster-replicated"}
+
+
+@pytest.fixture(
+    scope="session",
+    params=["memory", *servers.REDIS_BINARIES, "sentinel", "tls-acl", "cluster", "cluster-replicated"],
+)
+async def records(request: pytest.FixtureRequest, short_directory: Path) -> AsyncIterator[RepairRecords]:
     """Every record store there is."""
     if request.param == "memory":
-        yield MemoryRecordStore()
+        yield RepairableRecordStore()
         return
-    directory = short_directory / f"contract-{request.param}"
-    directory.mkdir()
-    with servers.redis_server(directory, servers.REDIS_BINARIES[request.param]) as url:
-        async with RedisRecordStore.open(url, password="", timeout_seconds=5, max_connections=4) as store:
+    replication = Replication(1 if request.param in REPLICATED else 0)
+    with place_of(request, short_directory / f"contract-{request.param}") as (url, access):
+        async with RedisRecordStore.open(
+            url, timeout_seconds=5, max_connections=4, access=access, replication=replication
+        ) as store:
             yield store

@@ -1,5 +1,6 @@
 """What every record store must do."""
 
+import asyncio
 import secrets
 
 import pytest
@@ -10,6 +11,7 @@ from search_service.ports import (
     CollectionExists,
     CollectionNotFound,
     IndexSpec,
+    Kept,
     Metric,
     Outcome,
     Record,
@@ -17,6 +19,9 @@ from search_service.ports import (
     RowKey,
     Version,
 )
+from search_service.redis_store import RedisRecordStore
+from servicekit.errors import BackendUnavailable
+from tests.fakes import MemoryRecordStore
 
 ATTRIBUTES = {"label": "tench", "size": 1.5, "deep": {"list": [1.0, None, True, "|#ü"]}}
 
@@ -28,20 +33,20 @@ def a_collection(name: str = "") -> Collection:
 
 
 def a_record(image_id: str, generation: int, sha256: str = "a" * 64) -> Record:
-    return Record(Version(image_id, sha256, "file:///x|y", ATTRIBUTES), 640, 480, generation)
+    return Record(Version(image_id, sha256, "file:///x|y", ATTRIBUTES), 640, 480, generation, spaces=("0a1b", "2c3d"))
 
 
 @pytest.fixture
 async def collection(records: RecordStore) -> Collection:
     made = a_collection()
     await records.prepare(made)
-    await records.register(made)
+    await records.register(made, 60)
     return made
 
 
 async def write(records: RecordStore, uid: str, *image_ids: str) -> list[Outcome]:
     generations = await records.begin(uid, image_ids)
-    return await records.commit(uid, [a_record(i, g) for i, g in zip(image_ids, generations, strict=True)])
+    return await records.commit(uid, 1, [a_record(i, g) for i, g in zip(image_ids, generations, strict=True)])
 
 
 async def test_a_collection_is_visible_once_registered(records: RecordStore) -> None:
@@ -50,17 +55,29 @@ async def test_a_collection_is_visible_once_registered(records: RecordStore) -> 
     with pytest.raises(CollectionNotFound):
         await records.collection(made.name)
     assert made in await records.dropped(0)
-    await records.register(made)
+    await records.register(made, 60)
     assert await records.collection(made.name) == made
     assert made in await records.collections()
     assert made not in await records.dropped(0)
+
+
+async def test_a_collection_that_may_be_being_cleared_away_is_not_registered(records: RecordStore) -> None:
+    made = a_collection()
+    for within_seconds in (60, 0):
+        with pytest.raises(BackendUnavailable):
+            await records.register(made, within_seconds)
+        await records.prepare(made)
+    with pytest.raises(CollectionNotFound):
+        await records.collection(made.name)
+    await records.register(made, 60)
+    assert await records.collection(made.name) == made
 
 
 async def test_a_name_is_taken_once(records: RecordStore, collection: Collection) -> None:
     second = a_collection(collection.name)
     await records.prepare(second)
     with pytest.raises(CollectionExists):
-        await records.register(second)
+        await records.register(second, 60)
     assert await records.collection(collection.name) == collection
     await records.unregister(second)
     assert await records.collection(collection.name) == collection
@@ -83,7 +100,7 @@ async def test_a_deleted_collection_is_hidden_then_cleared(records: RecordStore,
 async def test_a_committed_record_is_read_back_whole(records: RecordStore, collection: Collection) -> None:
     (generation,) = await records.begin(collection.uid, ["a"])
     assert await records.read(collection.uid, ["a"]) == [None]
-    assert await records.commit(collection.uid, [a_record("a", generation)]) == [Outcome.CREATED]
+    assert await records.commit(collection.uid, 1, [a_record("a", generation)]) == [Outcome.CREATED]
     (known,) = await records.read(collection.uid, ["a"])
     assert known is not None
     assert known.version == a_record("a", generation).version
@@ -116,8 +133,8 @@ async def test_the_later_of_two_writes_wins_in_either_order(records: RecordStore
     uid = collection.uid
     (first,) = await records.begin(uid, ["a"])
     (second,) = await records.begin(uid, ["a"])
-    assert await records.commit(uid, [a_record("a", second)]) == [Outcome.CREATED]
-    assert await records.commit(uid, [a_record("a", first)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", second)]) == [Outcome.CREATED]
+    assert await records.commit(uid, 1, [a_record("a", first)]) == [Outcome.CONFLICT]
     assert await records.garbage(uid, 0, 10) == [RowKey("a", first)]
     (known,) = await records.read(uid, ["a"])
     assert known is not None
@@ -127,8 +144,8 @@ async def test_the_later_of_two_writes_wins_in_either_order(records: RecordStore
 async def test_a_commit_happens_once(records: RecordStore, collection: Collection) -> None:
     (generation,) = await records.begin(collection.uid, ["a"])
     record = a_record("a", generation)
-    assert await records.commit(collection.uid, [record]) == [Outcome.CREATED]
-    assert await records.commit(collection.uid, [record]) == [Outcome.CONFLICT]
+    assert await records.commit(collection.uid, 1, [record]) == [Outcome.CREATED]
+    assert await records.commit(collection.uid, 1, [record]) == [Outcome.CONFLICT]
 
 
 async def test_a_delete_stops_writes_begun_before_it(records: RecordStore, collection: Collection) -> None:
@@ -137,7 +154,7 @@ async def test_a_delete_stops_writes_begun_before_it(records: RecordStore, colle
     (late,) = await records.begin(uid, ["a"])
     (unborn,) = await records.begin(uid, ["b"])
     assert await records.delete(uid, ["a", "b"]) == [True, False]
-    assert await records.commit(uid, [a_record("a", late), a_record("b", unborn)]) == [Outcome.CONFLICT] * 2
+    assert await records.commit(uid, 1, [a_record("a", late), a_record("b", unborn)]) == [Outcome.CONFLICT] * 2
     assert await records.read(uid, ["a", "b"]) == [None, None]
     assert await write(records, uid, "a") == [Outcome.CREATED]
     assert await records.count(uid) == 1
@@ -149,7 +166,7 @@ async def test_expired_intents_become_garbage_and_cannot_commit(records: RecordS
     assert await records.expire(uid, 60, 10) == 0
     assert await records.expire(uid, 0, 10) == 1
     assert await records.garbage(uid, 0, 10) == [RowKey("a", stale)]
-    assert await records.commit(uid, [a_record("a", stale)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", stale)]) == [Outcome.CONFLICT]
     assert await records.read(uid, ["a"]) == [None]
 
 
@@ -161,7 +178,7 @@ async def test_a_tombstone_outlives_every_write_that_could_meet_it(
     (late,) = await records.begin(uid, ["a"])
     await records.delete(uid, ["a"])
     await records.expire(uid, 60, 10)
-    assert await records.commit(uid, [a_record("a", late)]) == [Outcome.CONFLICT]
+    assert await records.commit(uid, 1, [a_record("a", late)]) == [Outcome.CONFLICT]
 
 
 async def test_pages_are_in_byte_order_and_stable_under_writes(records: RecordStore, collection: Collection) -> None:
@@ -174,6 +191,102 @@ async def test_pages_are_in_byte_order_and_stable_under_writes(records: RecordSt
     rest = await records.page(uid, first[-1].version.image_id, 100)
     assert [record.version.image_id for record in first + rest] == ids
     assert await records.page(uid, ids[-1], 3) == []
+
+
+async def holder_ids(records: RecordStore, uid: str, *sha256s: str) -> list[str]:
+    return [holder.version.image_id if holder else "" for holder in await records.holders(uid, sha256s)]
+
+
+async def put(records: RecordStore, uid: str, image_id: str, sha256: str) -> None:
+    (generation,) = await records.begin(uid, [image_id])
+    await records.commit(uid, 1, [a_record(image_id, generation, sha256)])
+
+
+async def test_the_holder_of_a_content_is_an_image_that_has_it_now(
+    records: RecordStore, collection: Collection
+) -> None:
+    uid, one, two = collection.uid, "1" * 64, "2" * 64
+    assert await holder_ids(records, uid, one) == [""]
+    await put(records, uid, "a", one)
+    await put(records, uid, "b:c@d/e", two)
+    assert await holder_ids(records, uid, two, "3" * 64, one, one) == ["b:c@d/e", "", "a", "a"]
+    assert await records.holders(uid, [one]) == await records.read(uid, ["a"])
+    await put(records, uid, "a", two)
+    assert await holder_ids(records, uid, one) == [""]
+    await records.delete(uid, ["a"])
+    assert await holder_ids(records, uid, two) == ["b:c@d/e"]
+    await records.delete(uid, ["b:c@d/e"])
+    assert await holder_ids(records, uid, two) == [""]
+
+
+async def test_a_write_that_lost_holds_nothing(records: RecordStore, collection: Collection) -> None:
+    uid, lost, won = collection.uid, "1" * 64, "2" * 64
+    (first,) = await records.begin(uid, ["a"])
+    await put(records, uid, "a", won)
+    await records.commit(uid, 1, [a_record("a", first, lost)])
+    assert await holder_ids(records, uid, lost, won) == ["", "a"]
+
+
+async def test_a_content_written_again_under_its_id_keeps_its_holder(
+    records: RecordStore, collection: Collection
+) -> None:
+    for _ in range(2):
+        await put(records, collection.uid, "a", "1" * 64)
+    assert await holder_ids(records, collection.uid, "1" * 64) == ["a"]
+
+
+async def test_a_cleared_collection_leaves_nothing(records: RecordStore, collection: Collection) -> None:
+    await put(records, collection.uid, "a", "1" * 64)
+    await put(records, collection.uid, "a", "2" * 64)
+    await put(records, collection.uid, "b", "1" * 64)
+    await records.delete(collection.uid, ["b"])
+    await records.begin(collection.uid, ["c"])
+    await records.unregister(collection)
+    await records.clear(collection)
+    assert await holder_ids(records, collection.uid, "1" * 64, "2" * 64) == ["", ""]
+    if isinstance(records, RedisRecordStore):
+        assert await records._redis.keys(f"*{collection.uid}*") == []
+
+
+REQUEST = "6f3b65e8-0bd5-4627-b303-377f476a6e31"
+
+
+async def test_the_first_answer_stands(records: RecordStore, collection: Collection) -> None:
+    first, second = Kept("1" * 64, b"\x00|\xff"), Kept("2" * 64, b"")
+    assert await records.recall(collection.uid, REQUEST) is None
+    assert await records.keep(collection.uid, REQUEST, first, 60) == first
+    assert await records.keep(collection.uid, REQUEST, second, 60) == first
+    assert await records.recall(collection.uid, REQUEST) == first
+    assert await records.recall(collection.uid, REQUEST[::-1]) is None
+
+
+async def test_an_answer_is_kept_for_its_time_alone(records: RecordStore, collection: Collection) -> None:
+    await records.keep(collection.uid, REQUEST, Kept("1" * 64, b"old"), 0.001)
+    if isinstance(records, MemoryRecordStore):
+        records.now_ms += 2
+    async with asyncio.timeout(10):
+        while await records.recall(collection.uid, REQUEST) is not None:
+            pass
+    fresh = Kept("1" * 64, b"new")
+    assert await records.keep(collection.uid, REQUEST, fresh, 60) == fresh
+
+
+async def test_no_answer_is_kept_of_a_collection_that_is_gone(records: RecordStore, collection: Collection) -> None:
+    await records.unregister(collection)
+    await records.clear(collection)
+    with pytest.raises(CollectionNotFound):
+        await records.keep(collection.uid, REQUEST, Kept("1" * 64, b""), 60)
+
+
+async def test_to_confirm_changes_nothing(records: RecordStore, collection: Collection) -> None:
+    uid = collection.uid
+    await write(records, uid, "a")
+    (pending,) = await records.begin(uid, ["b"])
+    before = await records.read(uid, ["a", "b"])
+    await records.confirm(uid)
+    await records.confirm(a_collection().uid)
+    assert await records.read(uid, ["a", "b"]) == before
+    assert await records.commit(uid, 1, [a_record("b", pending)]) == [Outcome.CREATED]
 
 
 async def test_it_answers(records: RecordStore) -> None:

@@ -12,7 +12,15 @@ def test_a_milvus_server_and_another_redis_serve_as_well(
     tmp_path: Path, milvus_server_uri: str, redis_url: str
 ) -> None:
     photos = write_photos(tmp_path / "album", range(30))
-    stack = Stack(StackSettings(tmp_path / "state", Ports.free(), milvus_uri=milvus_server_uri, redis_url=redis_url))
+    settings = StackSettings(
+        tmp_path / "state",
+        Ports.free(),
+        milvus_uri=milvus_server_uri,
+        redis_url=redis_url,
+        # Other suites keep collections there, under another Redis.
+        environment={"LIKENESS_SEARCH_SHARED_MILVUS": "true"},
+    )
+    stack = Stack(settings)
     stack.start()
     try:
         command = Running(stack).command

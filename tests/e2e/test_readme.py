@@ -12,27 +12,35 @@ from likeness.v1 import image_search_pb2
 from tests.e2e.conftest import Running, write_photos
 
 
-def test_the_python_of_the_readme_finds_its_picture(running: Running, root: Path, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+def output_of(code: str, running: Running, root: Path, directory: Path) -> str:
+    """Run an example against a stack, in a folder that has the photo it names."""
     assert "127.0.0.1:50050" in code
+    script = directory / "call.py"
+    script.write_text(code.replace("127.0.0.1:50050", running.command.address))
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=directory,
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_python_of_the_readme_finds_its_picture_and_streams_it(
+    running: Running, root: Path, tmp_path: Path
+) -> None:
+    first, stream = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
     (photo,) = write_photos(tmp_path, [1])
     shutil.copy(photo, tmp_path / "photo.jpg")
-    script = tmp_path / "call.py"
-    script.write_text(code.replace("127.0.0.1:50050", running.command.address))
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, str(script)],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        rank, image_id, distance, *_ = done.stdout.split()
+        rank, image_id, distance, *_ = output_of(first, running, root, tmp_path).split()
         assert (rank, image_id) == ("1", "sku/4711")
         assert float(distance) < 1e-3
+    assert output_of(stream, running, root, tmp_path) == "photo.jpg durable\n"
 
 
 def test_the_picture_of_the_readmes_call_from_the_shell_is_handed_over_by_a_pipe(root: Path, tmp_path: Path) -> None:

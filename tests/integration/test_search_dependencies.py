@@ -1,5 +1,6 @@
 """The search service while Redis or Milvus is absent, comes, hangs and goes."""
 
+import asyncio
 import os
 import secrets
 import signal
@@ -66,7 +67,8 @@ async def test_a_service_outlives_its_absent_redis(search: Serving, socket_direc
     assert await status_of(search, "") == NOT_SERVING
     assert await status_of(search, "liveness") == health_pb2.HealthCheckResponse.SERVING
     with servers.redis_server(socket_directory, servers.REDIS_BINARIES["redis"]):
-        await search.ready()
+        async with asyncio.timeout(5):
+            await search.ready()
         assert await listing(search) is grpc.StatusCode.OK
     await search.ready("liveness")
     assert await listing(search) is grpc.StatusCode.UNAVAILABLE

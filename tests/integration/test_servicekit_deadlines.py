@@ -88,13 +88,25 @@ async def test_the_callers_deadline_ends_a_call_and_names_the_stage(serve: Serve
     assert probe.info(error).metadata == {"stage": "infer"}
 
 
-@pytest.mark.parametrize("call", CALLS)
-async def test_a_call_without_a_deadline_gets_the_servers(serve: Serve, back: Back, call: Call) -> None:
+async def test_a_call_without_a_deadline_gets_the_servers(serve: Serve, back: Back) -> None:
     running = await serve(probe.build_with(back), ProbeSettings(default_deadline_seconds=0.2))
     async with grpc.aio.insecure_channel(running.address) as channel:
-        error = await refusal(call(channel, "for ever"))
+        error = await refusal(probe.unary_unary(channel, "for ever"))
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert back.seconds_left is None
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_stream_without_a_deadline_has_none(serve: Serve, call: Call) -> None:
+    left: list[float] = []
+
+    async def note(*_: object) -> None:
+        left.append(deadline.remaining(1000))
+
+    running = await serve(probe.build_with(note), ProbeSettings(default_deadline_seconds=10))
+    async with grpc.aio.insecure_channel(running.address) as channel:
+        await call(channel, "cat")
+    assert (left == [1000]) is (call is not probe.unary_unary)
 
 
 async def test_a_chain_carries_what_is_left_of_the_time(front: grpc.aio.Channel, back: Back) -> None:

@@ -253,7 +253,12 @@ async def test_errors_of_whole_calls(likeness: System, collection: str) -> None:
             "INVALID_FIELD",
             ["page_token"],
         ),
-        (gateway.EvaluateModels(pb.EvaluateModelsRequest(collection=collection)), "UNIMPLEMENTED", "UNIMPLEMENTED", []),
+        (
+            gateway.EvaluateModels(pb.EvaluateModelsRequest(collection=collection)),
+            "INVALID_ARGUMENT",
+            "INVALID_FIELD",
+            ["label_attribute"],
+        ),
     ]
     for call, *expected in cases:
         code, reason, fields = await refused(call)

@@ -13,7 +13,7 @@ from likeness.cli import app
 NOBODY = ("--address", "127.0.0.1:1")
 
 
-@pytest.mark.parametrize("command", ["index", "search", "compare", "delete", "collections"])
+@pytest.mark.parametrize("command", ["index", "search", "compare", "evaluate", "duplicates", "delete", "collections"])
 def test_help_has_examples(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])
     assert done.exit_code == 0
@@ -24,12 +24,21 @@ def test_help_has_examples(command: str) -> None:
 def test_help_names_every_command() -> None:
     done = CliRunner().invoke(app, ["--help"])
     assert all(name in done.stdout for name in ("index", "search", "compare", "collections", "models", "status"))
+    assert all(name in done.stdout for name in ("evaluate", "duplicates"))
     assert "LIKENESS_ADDRESS" in done.stdout
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("models",), ("collections",), ("search", "--id", "a"), ("compare", "--id", "a"), ("collections", "delete", "c")],
+    [
+        ("models",),
+        ("collections",),
+        ("search", "--id", "a"),
+        ("compare", "--id", "a"),
+        ("collections", "delete", "c"),
+        ("evaluate",),
+        ("duplicates", "-m", "shape", "--max-distance", "0"),
+    ],
 )
 def test_nobody_answers(arguments: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*NOBODY, *arguments, "--json"])
@@ -70,6 +79,21 @@ def test_without_its_extra_html_says_what_to_install() -> None:
     assert done.returncode == 1
     assert "pip install 'likeness[html]'" in done.stderr
     assert done.stderr.startswith("HTML_EXTRA_MISSING: ")
+
+
+def test_without_its_extra_plot_says_what_to_install() -> None:
+    script = "import sys; sys.modules['matplotlib'] = None; from likeness.cli import app; app()"
+    line = [sys.executable, "-c", script, *NOBODY, "evaluate", "--plot", "chart.svg"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "pip install 'likeness[plot]'" in done.stderr
+    assert done.stderr.startswith("PLOT_EXTRA_MISSING: ")
+
+
+def test_a_plot_is_of_a_kind_that_can_be_drawn() -> None:
+    done = CliRunner().invoke(app, [*NOBODY, "evaluate", "--plot", "chart.docx"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith("INVALID_FIELD: --plot")
 
 
 def test_the_module_runs_as_the_command() -> None:

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from search_service.catalogue import Catalogue
+from search_service.guard import Guard
 from search_service.images import Images
 from search_service.index import Index
+from search_service.lease import Lease
 from search_service.ports import Binding, Collection, IndexSpec, Metric, Outcome, Version
 from search_service.query import Query
+from search_service.rebuild import Rebuilder
+from search_service.reconcile import Reconciler
 from search_service.sweep import Sweeper
 from search_service.writer import ModelVector, NewImage, Writer
-from tests.fakes import MemoryRecordStore, MemoryVectorStore
+from tests.fakes_repair import RepairableRecordStore, RepairableVectorStore
 
 DIMENSIONS = {"a": 8, "b": 4}
 
@@ -33,12 +37,19 @@ def new_image(image_id: str, seed: int = 0, **attributes: object) -> NewImage:
 class Core:
     """All of the core, and the twins beneath it."""
 
-    records: MemoryRecordStore = field(default_factory=MemoryRecordStore)
-    vectors: MemoryVectorStore = field(default_factory=MemoryVectorStore)
+    records: RepairableRecordStore = field(default_factory=RepairableRecordStore)
+    vectors: RepairableVectorStore = field(default_factory=RepairableVectorStore)
 
     def __post_init__(self) -> None:
-        self.sweeper = Sweeper(self.records, self.vectors, interval_seconds=1, retention_seconds=5, horizon_seconds=100)
-        self.catalogue = Catalogue(self.records, self.vectors)
+        stores = (self.records, self.vectors)
+        self.guard = Guard(*stores, shared_milvus=False)
+        self.lease = Lease(self.records, seconds=30, rows_per_second=1e9)
+        self.sweeper = Sweeper(
+            *stores, self.guard, self.lease, interval_seconds=1, retention_seconds=5, horizon_seconds=100
+        )
+        self.reconciler = Reconciler(*stores, self.guard, self.lease)
+        self.rebuilder = Rebuilder(*stores, self.guard, self.lease, horizon_seconds=100)
+        self.catalogue = Catalogue(self.records, self.vectors, horizon_seconds=100)
         self.writer = Writer(self.records, self.vectors, write_timeout_seconds=5)
         self.images = Images(self.records)
         self.index = Index(self.records, self.vectors, fusion_depth=10, margin=2)

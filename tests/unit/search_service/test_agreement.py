@@ -29,6 +29,24 @@ def test_extrapolation_goes_on_at_the_agreement_of_the_last_depth(order: list[st
     assert rank_biased_overlap(a, b, p) == pytest.approx((1 - p) * sum(series))
 
 
+@given(RANKINGS.filter(len), RANKINGS.filter(len), st.floats(0.1, 0.95))
+def test_a_shorter_list_is_taken_to_go_on_as_it_began(a: list[str], b: list[str], p: float) -> None:
+    """Beyond its end its share of hits stays what it was; beyond the longer one's end the agreement does."""
+    short, long = sorted((a, b), key=len)
+    ended = len(set(short) & set(long[: len(short)])) / len(short)
+    agreed = []
+    for depth in range(1, len(long) + 1):
+        beyond = max(0, depth - len(short))
+        agreed.append((len(set(short[:depth]) & set(long[:depth])) + beyond * ended) / depth)
+    series = [agreed[min(d, len(long) - 1)] * p**d for d in range(3000)]
+    assert rank_biased_overlap(a, b, p) == pytest.approx(min(1.0, (1 - p) * sum(series)))
+
+
+@given(RANKINGS, RANKINGS, st.integers(1, 30))
+def test_overlap_is_the_share_of_places_that_both_fill_alike(a: list[str], b: list[str], k: int) -> None:
+    assert agreement(a, b, k).overlap_at_k == sum(image_id in b[:k] for image_id in a[:k]) / k
+
+
 @given(RANKINGS, RANKINGS)
 def test_overlap_of_any_two_lists_is_symmetric_and_in_bounds(a: list[str], b: list[str]) -> None:
     assert 0.0 <= rank_biased_overlap(a, b) <= 1.0

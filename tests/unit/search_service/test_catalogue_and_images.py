@@ -1,6 +1,7 @@
 """Collections, and images by id, over the stores' twins."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from search_service.ports import (
     IndexSpec,
     Metric,
 )
-from servicekit.errors import InvalidField
+from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import Core, new_image
 
 VALID = Collection("", "d", Metric.L2, IndexSpec(), (Binding("a", "print", 8),))
@@ -28,7 +29,24 @@ async def test_a_failed_creation_is_cleared_away(core: Core) -> None:
     core.records.now_ms += 200_000
     await core.sweeper.sweep()
     assert len(core.vectors.spaces) == 2
-    assert (await core.catalogue.get("c")).image_count == 0
+    assert (await core.catalogue.get("c")).coverage.images == 0
+
+
+async def test_a_creation_that_takes_too_long_does_not_show_what_a_sweep_has_cleared(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = core.vectors.create
+
+    async def slow(*arguments: Any) -> None:
+        await create(*arguments)
+        core.records.now_ms += 60_000
+        await core.sweeper.sweep()
+
+    monkeypatch.setattr(core.vectors, "create", slow)
+    with pytest.raises(BackendUnavailable):
+        await core.create("slow")
+    with pytest.raises(CollectionNotFound):
+        await core.catalogue.get("slow")
 
 
 async def test_deleting_a_collection_needs_force_once_it_holds_images(core: Core) -> None:
@@ -129,7 +147,7 @@ async def test_delete_by_filter_needs_force(core: Core) -> None:
     with pytest.raises(InvalidField, match="not both"):
         await core.images.delete("c", ["x1"], low, force=True)
     assert (await core.images.delete("c", [], low, force=True)).count == 4
-    assert (await core.catalogue.get("c")).image_count == 5
+    assert (await core.catalogue.get("c")).coverage.images == 5
 
 
 @pytest.mark.parametrize("ids", [[], ["x"] * 1001, ["x", ""]])

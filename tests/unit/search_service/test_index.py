@@ -1,5 +1,6 @@
 """Searches over the stores' twins."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,19 @@ async def test_max_distance_cuts_each_models_list(filled: Core) -> None:
 async def test_one_model_alone_is_its_own_list(filled: Core) -> None:
     answer = await filled.index.search(query(3, models=["b"]))
     assert [hit.image_id for hit in answer.fused] == [near.image_id for near in answer.rankings[0].neighbours]
+
+
+async def test_models_are_searched_at_once(filled: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each search ends only when the other one is under way too."""
+    search, both = filled.vectors.search, asyncio.Barrier(2)
+
+    async def together(*args: object) -> object:
+        await both.wait()
+        return await search(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filled.vectors, "search", together)
+    async with asyncio.timeout(5):
+        assert len((await filled.index.search(query(3))).rankings) == 2
 
 
 async def test_one_failing_model_is_reported_beside_the_others(filled: Core) -> None:

@@ -1,6 +1,5 @@
 """Milvus Lite's process: one at a time, restarted when it dies, gone with its owner."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from search_service.lite_server import LiteServer
+from tests.servers import lite_processes
 
 OWNER = """
 import sys
@@ -21,31 +21,21 @@ with LiteServer.open(Path(sys.argv[1])):
 """
 
 
-def children(file: Path) -> list[int]:
-    """Return the ids of the processes that run on a file; one that has ended and waits to be reaped does not run."""
-    found = []
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(file).encode() in command.read_bytes().split(b"\0")[1:2]:
-                found.append(int(command.parent.name))
-    return found
-
-
 def test_the_process_ends_with_the_block(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     with LiteServer.open(file):
-        assert len(children(file)) == 1
-    assert children(file) == []
+        assert len(lite_processes(file)) == 1
+    assert lite_processes(file) == []
 
 
 def test_a_dead_process_is_started_again(tmp_path: Path) -> None:
     file = tmp_path / "a.db"
     with LiteServer.open(file) as server:
-        (before,) = children(file)
+        (before,) = lite_processes(file)
         os.kill(before, signal.SIGKILL)
         os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
         server.ensure()
-        (after,) = children(file)
+        (after,) = lite_processes(file)
         assert after != before
 
 
@@ -78,9 +68,9 @@ def test_a_killed_owners_process_is_waited_for(tmp_path: Path, round_: int) -> N
     ) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"open\n"
-        (orphan,) = children(file)
+        (orphan,) = lite_processes(file)
         os.kill(owner.pid, signal.SIGKILL)
         owner.wait()
         with LiteServer.open(file):
-            (mine,) = children(file)
+            (mine,) = lite_processes(file)
             assert mine != orphan

@@ -1,13 +1,15 @@
 """The write path, step by step, with a writer that dies at each."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from search_service.ports import DuplicateId, FingerprintMismatch, Outcome
-from search_service.writer import NewImage
-from servicekit.errors import BackendUnavailable, InvalidField
+from search_service.writer import NewImage, Writer
+from servicekit import deadline
+from servicekit.errors import BackendUnavailable, DeadlineExceeded, InvalidField
 from tests.unit.search_service.conftest import Core, new_image
 
 
@@ -99,6 +101,20 @@ async def test_a_failed_store_fails_the_write_and_a_retry_heals_it(core: Core) -
     core.vectors.down = False
     assert await core.found(1) == []
     assert await core.put(new_image("x", 1)) == [Outcome.CREATED]
+
+
+async def test_a_write_that_takes_too_long_ends_as_a_passed_deadline(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(core.vectors, "insert", hang)
+    hasty = Writer(core.records, core.vectors, write_timeout_seconds=0.01)
+    with pytest.raises(DeadlineExceeded, match="in stage search"):
+        async with deadline.limit(60):
+            await hasty.upsert("c", [new_image("x", 1)])
+    assert await core.found(1) == []
 
 
 async def test_a_write_that_a_delete_overtook_is_refused(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from servicekit.errors import Overloaded
 
 
 async def test_places_are_refused_over_the_bound_and_given_back() -> None:
-    admission = Admission(2)
+    admission = Admission(2, 2)
     with ExitStack() as places:
         places.enter_context(admission.place())
         places.enter_context(admission.place())
@@ -21,14 +21,14 @@ async def test_places_are_refused_over_the_bound_and_given_back() -> None:
 
 
 async def test_a_place_is_given_back_when_its_call_fails() -> None:
-    admission = Admission(1)
+    admission = Admission(1, 1)
     for _ in range(3):
         with pytest.raises(ValueError, match="bad"), admission.place():
             raise ValueError("bad")
 
 
 async def test_idle_waits_for_the_last_call() -> None:
-    admission = Admission(2)
+    admission = Admission(2, 2)
     await admission.idle()
     with ExitStack() as first, ExitStack() as second:
         first.enter_context(admission.place())
@@ -38,3 +38,14 @@ async def test_idle_waits_for_the_last_call() -> None:
         done, _ = await asyncio.wait({waiting}, timeout=0.02)
         assert not done
     await waiting
+
+
+async def test_streams_leave_places_for_other_calls() -> None:
+    admission = Admission(3, 1)
+    with admission.place(stream=True):
+        with pytest.raises(Overloaded, match="1 streams"), admission.place(stream=True):
+            pass
+        with admission.place(), admission.place(), pytest.raises(Overloaded, match="3 calls"), admission.place():
+            pass
+    with admission.place(stream=True):
+        pass

@@ -61,3 +61,14 @@ async def test_the_deadline_ends_with_its_block() -> None:
     async with deadline.limit(5.0):
         pass
     assert deadline.remaining(30.0) == 30.0
+
+
+async def test_a_limit_within_another_keeps_to_both_and_goes_on_with_the_stage() -> None:
+    async with deadline.limit(5.0):
+        with deadline.stage("search"):
+            async with deadline.limit(60.0):
+                assert deadline.remaining(30.0) <= 5.0
+            with pytest.raises(DeadlineExceeded, match="stage search"):
+                async with deadline.limit(0.01):
+                    await asyncio.Event().wait()
+        assert 4.0 < deadline.remaining(30.0) <= 5.0

@@ -1,0 +1,127 @@
+"""Indexing: what is there already is neither sent to the embedder nor written, and no content is embedded twice."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from gateway import hashes
+from gateway.ports import Checked, DuplicateId, Embedded, Embedder, Entry, Indexed, Outcome, Search, Version
+from servicekit.errors import Aborted, Violation, invalid_field
+
+MAX_ENTRIES = 64
+# How often a batch is begun anew because the collection got another model.
+_CHANGES = 3
+
+
+class Indexer:
+    """Asks the embedder for the vectors that the search service does not have, and has the images written."""
+
+    def __init__(self, embedder: Embedder, search: Search) -> None:
+        self._embedder = embedder
+        self._search = search
+
+    async def index(self, collection: str, entries: Sequence[Entry]) -> list[Indexed]:
+        """Index images and say what became of each, in order.
+
+        Raises:
+            InvalidField: the batch is empty or too large.
+            DuplicateId: an id stands twice.
+        """
+        _require_batch(entries)
+        versions = await _versions(entries)
+        _require_distinct(versions)
+        for _ in range(_CHANGES):
+            try:
+                return await self._index(collection, entries, versions)
+            except Aborted as error:
+                if error.metadata.get("collection") != "changed":
+                    raise
+        return await self._index(collection, entries, versions)
+
+    async def _index(self, collection: str, entries: Sequence[Entry], versions: Sequence[Version]) -> list[Indexed]:
+        models, checked = await self._check(collection, [version for version in versions if version.content_sha256])
+        done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
+        known = {position for position, (has, _) in checked.items() if has.content_known}
+        todo = [version for version in versions if version.entry.position not in done]
+        done.update(await self._write(collection, todo, known, models))
+        return [done[entry.position] for entry in entries]
+
+    async def _check(
+        self, collection: str, versions: Sequence[Version]
+    ) -> tuple[Sequence[str], dict[int, tuple[Checked, Indexed | None]]]:
+        """Return the collection's models and, by position, what is known of each image and what is settled by that."""
+        if not versions:
+            return await self._search.models_of(collection), {}
+        models, checked = await self._search.check(collection, versions)
+        return models, {
+            version.entry.position: (has, _settled(i, version, has))
+            for i, (version, has) in enumerate(zip(versions, checked, strict=True))
+        }
+
+    async def _write(
+        self, collection: str, versions: Sequence[Version], known: set[int], models: Sequence[str]
+    ) -> dict[int, Indexed]:
+        """Embed and write; what counted as known and is not any more is embedded after all."""
+        fresh = [version for version in versions if version.entry.position not in known]
+        embedded = await self._embed(fresh, models)
+        done = {v.entry.position: Indexed(v.image_id, r.content_sha256, error=r.error) for v, r in embedded if r.error}
+        ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
+        ready += [(v, Embedded.stored(v.content_sha256)) for v in versions if v.entry.position in known]
+        written = await self._search.upsert(collection, ready) if ready else []
+        done.update((v.entry.position, indexed) for (v, _), indexed in zip(ready, written, strict=True))
+        if gone := [version for version in versions if done[version.entry.position].content_gone]:
+            done.update(await self._write(collection, gone, set(), models))
+        return done
+
+    async def _embed(self, versions: Sequence[Version], models: Sequence[str]) -> list[tuple[Version, Embedded]]:
+        """Return what became of each; a content that stands several times is embedded once."""
+        keys = [version.content_sha256 or str(version.entry.position) for version in versions]
+        distinct = dict(zip(keys, versions, strict=True))
+        pictures = [version.entry.picture for version in distinct.values()]
+        results = await self._embedder.embed(pictures, models) if pictures else []
+        by_key = {key: (i, result) for i, (key, result) in enumerate(zip(distinct, results, strict=True))}
+        return [(version, _placed(*by_key[key], version)) for key, version in zip(keys, versions, strict=True)]
+
+
+def _placed(i: int, result: Embedded, version: Version) -> Embedded:
+    """Return a result whose error, if it has one, names the field as the caller knows it."""
+    if result.error is None:
+        return result
+    return replace(result, error=result.error.relocated(f"images[{i}]", f"entries[{version.entry.position}].image"))
+
+
+def _identified(version: Version, embedded: Embedded) -> Version:
+    """Return the version with the hash, and the id that is the hash, which only the embedder may have known."""
+    sha256 = embedded.content_sha256
+    return Version(version.entry, version.image_id or sha256, sha256)
+
+
+async def _versions(entries: Sequence[Entry]) -> list[Version]:
+    """Return the entries with the hashes of those whose bytes are here."""
+    sha256s = await hashes.of_pictures([entry.picture for entry in entries])
+    return [Version(e, e.image_id or sha256, sha256) for e, sha256 in zip(entries, sha256s, strict=True)]
+
+
+def _settled(i: int, version: Version, checked: Checked) -> Indexed | None:
+    """Return what became of an image that is not to be written, or None."""
+    if checked.error:
+        error = checked.error.relocated(f"images[{i}]", f"entries[{version.entry.position}]")
+        return Indexed(version.image_id, version.content_sha256, error=error)
+    if checked.unchanged:
+        return Indexed(version.image_id, version.content_sha256, outcome=Outcome.UNCHANGED)
+    return None
+
+
+def _require_batch(entries: Sequence[Entry]) -> None:
+    if not 1 <= len(entries) <= MAX_ENTRIES:
+        raise invalid_field("entries", f"must be in [1, {MAX_ENTRIES}], is {len(entries)}")
+
+
+def _require_distinct(versions: Iterable[Version]) -> None:
+    named = [version for version in versions if version.image_id]
+    counts = Counter(version.image_id for version in named)
+    for version in named:
+        if counts[version.image_id] > 1:
+            field = f"entries[{version.entry.position}].image_id"
+            message = f"{field}: {version.image_id!r} stands {counts[version.image_id]} times in the batch"
+            raise DuplicateId(message, violations=[Violation(field, message)])

@@ -1,0 +1,189 @@
+"""The command line of the search service: serve, or have a running one sweep, reconcile or rebuild."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import grpc
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from likeness.v1 import maintenance_pb2 as pb
+from likeness.v1 import maintenance_pb2_grpc
+from search_service.app import build
+from search_service.settings import SearchSettings
+from servicekit import channel, server, settings, status, telemetry
+from servicekit.errors import ServiceError
+
+# Longer than comparing 10^9 rows at a thousand a second takes.
+_DEADLINE_SECONDS = 14 * 24 * 3600.0
+_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+_EXIT_FAILED, _EXIT_FOUND = 1, 2
+
+Address = Annotated[str, typer.Option(metavar="HOST:PORT", help="gRPC target of a running search service.")]
+Collections = Annotated[
+    list[str] | None, typer.Option("--collection", "-c", metavar="NAME", help="Only this one; may be repeated.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+_HERE = "127.0.0.1:50052"
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def serve(context: typer.Context) -> None:
+    """Serve until SIGTERM. With a command: have a search service that runs compare and mend what it stores."""
+    if context.invoked_subcommand is None:
+        loaded = settings.load(SearchSettings)
+        telemetry.configure("search", loaded.log_level)
+        _run(server.run(build, loaded))
+
+
+@app.command()
+def sweep(address: Address = _HERE, *, json: Json = False) -> None:
+    """Work off replaced rows, unfinished writes and deleted collections that are due.
+
+    The service does so by itself, every LIKENESS_SEARCH_SWEEP_INTERVAL_SECONDS. Ends with 2 where a collection is left
+    alone since over a tenth of its rows have no record.
+    """
+    swept = _run(_sweep(address))
+    document = {"swept": swept.swept_count, "refused_collections": list(swept.refused_collections)}
+    _print(document, f"{swept.swept_count:,} versions swept.", as_json=json)
+    for name in swept.refused_collections:
+        _say(f"{name}: over a tenth of the rows have no record; nothing of it is deleted.", "red")
+    if swept.refused_collections:
+        raise typer.Exit(_EXIT_FOUND)
+
+
+@app.command()
+def reconcile(
+    address: Address = _HERE,
+    *,
+    collections: Collections = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what is found.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even where over a tenth of the rows have no record.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare every row in Milvus with every record in Redis, while the service serves.
+
+    With --repair, rows that nothing names are swept, and an image that lacks a row is written anew the next time that
+    it is indexed. Ends with 2 if something was found that is not repaired.
+    """
+    request = pb.ReconcileRequest(collections=collections or (), repair=repair, force=force)
+    found = _run(_follow(address, "Reconcile", request, quiet=json))
+    repaired = sum(finding["repaired"] for finding in found.findings)
+    document = {"findings": found.findings, "repaired": repaired, "looked_at": found.looked_at}
+    line = f"{found.looked_at:,} looked at, {len(found.findings):,} found, {repaired:,} repaired."
+    _print(document, line, as_json=json)
+    if repaired < len(found.findings):
+        raise typer.Exit(_EXIT_FOUND)
+
+
+@app.command()
+def rebuild(address: Address = _HERE, *, collections: Collections = None, json: Json = False) -> None:
+    """Bring back, from the rows in Milvus, what Redis has lost: collections, and the records of their images.
+
+    Records whose rows are there stay as they are. Times of creation are lost. An image that was deleted less than
+    about LIKENESS_SEARCH_SWEEP_RETENTION_SECONDS before Redis was lost comes back, and so may a deleted collection. Run
+    `reconcile` afterwards. Ends with 2 if something could not be brought back as it was.
+    """
+    found = _run(_follow(address, "Rebuild", pb.RebuildRequest(collections=collections or ()), quiet=json))
+    document = {"findings": found.findings, "restored": found.restored}
+    _print(document, f"{found.restored:,} images restored, {len(found.findings):,} problems found.", as_json=json)
+    if found.findings:
+        raise typer.Exit(_EXIT_FOUND)
+
+
+@dataclass
+class _Found:
+    """What a stream has said."""
+
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    looked_at: int = 0
+    restored: int = 0
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return asyncio.run(work)
+    except ServiceError as error:
+        _say(f"{error.code_reason}: {error.message}", "red")
+        raise typer.Exit(_EXIT_FAILED) from None
+
+
+@asynccontextmanager
+async def _service(address: str) -> AsyncIterator[Any]:
+    config = channel.service_config("likeness.v1", "likeness_grpc_service_config.json")
+    connection = channel.connect(address, max_message_bytes=_MAX_MESSAGE_BYTES, service_config=config)
+    async with connection:
+        try:
+            yield maintenance_pb2_grpc.MaintenanceServiceStub(connection)
+        except grpc.aio.AioRpcError as error:
+            raise status.from_rpc_error(error, "search") from None
+
+
+async def _sweep(address: str) -> Any:
+    async with _service(address) as service:
+        return await service.Sweep(pb.SweepRequest(), timeout=_DEADLINE_SECONDS)
+
+
+async def _follow(address: str, method: str, request: Any, *, quiet: bool) -> _Found:
+    found = _Found()
+    async with _service(address) as service:
+        with _progress() as progress:
+            bars: dict[str, TaskID] = {}
+            async for part in getattr(service, method)(request, timeout=_DEADLINE_SECONDS):
+                found.looked_at += _advance(progress, bars, part.progress)
+                found.restored += getattr(part, "restored_count", 0)
+                for finding in map(_document, part.findings):
+                    found.findings.append(finding)
+                    if not quiet:
+                        progress.console.print(_line(finding), markup=False, soft_wrap=True)
+    return found
+
+
+def _advance(progress: Progress, bars: dict[str, TaskID], now: pb.Progress) -> int:
+    """Show how far a collection is and return by how much it went on."""
+    if not now.collection:
+        return 0
+    if now.collection not in bars:
+        bars[now.collection] = progress.add_task(now.collection, total=now.total_count)
+    task = bars[now.collection]
+    before = int(progress.tasks[progress.task_ids.index(task)].completed)
+    progress.update(task, completed=now.done_count, total=now.total_count)
+    return int(now.done_count) - before
+
+
+def _document(finding: pb.Finding) -> dict[str, Any]:
+    known = {
+        "kind": pb.Finding.Kind.Name(finding.kind).removeprefix("KIND_"),
+        "collection": finding.collection,
+        "model": finding.model,
+        "image_id": finding.image_id,
+        "generation": finding.generation,
+    }
+    return {name: value for name, value in known.items() if value} | {"repaired": finding.repaired}
+
+
+def _line(finding: dict[str, Any]) -> str:
+    what = " ".join(str(value) for name, value in finding.items() if name != "repaired")
+    return f"{what} repaired" if finding["repaired"] else what
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _print(document: dict[str, Any], line: str, *, as_json: bool) -> None:
+    sys.stdout.write((json.dumps(document, indent=2) if as_json else line) + "\n")
+
+
+def _say(text: str, style: str) -> None:
+    Console(stderr=True, highlight=False).print(text, style=style, markup=False, soft_wrap=True)

@@ -1,0 +1,81 @@
+"""Refuses deletions, and readiness, when records seem to be lost: a sweep must not finish what an accident began."""
+
+import structlog
+
+from search_service import lost
+from search_service.lost import rows_in
+from search_service.ports import Collection
+from search_service.ports_repair import RepairRecords, RepairVectors
+from servicekit.errors import BackendUnavailable
+
+# One row in so many may be without a name before that looks like lost records.
+_ONE_IN = 10
+_log = structlog.get_logger()
+
+
+class Guard:
+    """Compares what Milvus holds with what Redis knows. A check of readiness beside those of the stores."""
+
+    name = "records"
+
+    def __init__(self, records: RepairRecords, vectors: RepairVectors, *, shared_milvus: bool) -> None:
+        self._records = records
+        self._vectors = vectors
+        self._shared = shared_milvus
+        self._looked = False
+        self._lost: list[str] = []
+        self._fallen: dict[str, str] = {}
+
+    @property
+    def refused(self) -> list[str]:
+        """Names of the collections of which nothing is deleted."""
+        return sorted(self._fallen.values())
+
+    async def check(self) -> None:
+        """Return if no records seem to be lost.
+
+        Raises:
+            BackendUnavailable: some do, or the stores could not yet be compared.
+        """
+        if not self._looked:
+            await self.look()
+        if self._lost or self._fallen:
+            raise BackendUnavailable("records seem to be lost")
+
+    async def look(self) -> None:
+        """See whether Milvus holds rows of collections that Redis does not know."""
+        every = [] if self._shared else await lost.find(self._records, self._vectors)
+        found = [each.uid for each in every if each.rows]
+        if found and found != self._lost:
+            _log.error(
+                "Milvus holds collections that Redis does not know: nothing is served until `rebuild` has run",
+                collections=len(found),
+            )
+        self._lost, self._looked = found, True
+
+    async def refuses(self, collection: Collection) -> bool:
+        """Tell whether more than a tenth of a collection's rows have no name, so that nothing of it may be deleted."""
+        # Rows first: what is written meanwhile has its name before its row.
+        rows = max([await rows_in(self._vectors, binding.space) for binding in collection.bindings], default=0)
+        stray = rows - sum(await self._records.named(collection.uid))
+        if stray * _ONE_IN <= rows:
+            self._fallen.pop(collection.uid, None)
+            return False
+        if collection.uid not in self._fallen:
+            _log.error(
+                "over a tenth of the rows have no record: nothing is deleted until `rebuild`, or `reconcile --repair "
+                "--force`, has run",
+                collection=collection.name,
+                rows=rows,
+                without_record=stray,
+            )
+        self._fallen[collection.uid] = collection.name
+        return True
+
+    def doubts(self, collection: Collection) -> bool:
+        """Tell whether nothing of a collection was to be deleted when it was last compared."""
+        return collection.uid in self._fallen
+
+    def keep_to(self, uids: set[str]) -> None:
+        """Forget collections that are gone."""
+        self._fallen = {uid: name for uid, name in self._fallen.items() if uid in uids}

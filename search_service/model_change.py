@@ -1,0 +1,141 @@
+"""Models of a collection that come and go while it is searched and written to."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from search_service import encoding, limits
+from search_service.catalogue import Described, model_not_found, new_space, require_fingerprint
+from search_service.ports import (
+    Binding,
+    Collection,
+    CollectionChanged,
+    ForceRequired,
+    IndexIncomplete,
+    RecordStore,
+    VectorStore,
+)
+from servicekit.errors import Resource, invalid_field
+
+_ATTEMPTS = 5
+
+
+class ModelChanges:
+    """Adds, activates and removes models. Each change of the definition is one transaction, and may be repeated.
+
+    A model that is added gets a space of its own, and from then on every write fills it too: what was begun for the
+    definition before is refused at its commit. So its space only ever lacks images that were committed before, and
+    these are known by their records.
+    """
+
+    def __init__(self, records: RecordStore, vectors: VectorStore) -> None:
+        self._records = records
+        self._vectors = vectors
+
+    async def add(self, name: str, model: Binding) -> Described:
+        """Give a collection a model, building.
+
+        Raises:
+            CollectionNotFound: there is no such collection.
+            FingerprintMismatch: it has another version of this model.
+            InvalidField: it has as many models as it may.
+        """
+        collection = await self._records.collection(name)
+        known = _find(collection, model.model)
+        if known:
+            require_fingerprint(known, model.fingerprint)
+        else:
+            collection = await self._extended(collection, replace(model, building=True))
+        # Repeated too: an earlier attempt may have ended before it.
+        await self._records.fence(collection.uid, collection.revision)
+        return await self._described(collection)
+
+    async def activate(self, name: str, model: str, replaces: str, *, force: bool) -> Described:
+        """Let searches use a model, in place of `replaces` if that is given.
+
+        Raises:
+            CollectionNotFound, ModelNotFound: one of them is not there.
+            IndexIncomplete: some images have no vector of it, and `force` is not set.
+        """
+
+        async def changed(collection: Collection) -> Collection:
+            binding = _find(collection, model)
+            if binding is None:
+                raise model_not_found(collection, model)
+            if binding.building and not force:
+                await self._require_complete(collection, binding)
+            kept = [b for b in collection.bindings if b.model != replaces or b is binding]
+            return _with(collection, [replace(b, building=False) if b is binding else b for b in kept])
+
+        return await self._described(await self._changed(name, changed))
+
+    async def remove(self, name: str, model: str, *, force: bool) -> Described:
+        """Take a model from a collection; one that is not there is no error.
+
+        Raises:
+            CollectionNotFound: there is no such collection.
+            ForceRequired: searches use it, and `force` is not set.
+            InvalidField: it is the last that searches can use.
+        """
+
+        async def changed(collection: Collection) -> Collection:
+            binding = _find(collection, model)
+            if binding and not binding.building:
+                _require_removable(collection, model, force=force)
+            return _with(collection, [b for b in collection.bindings if b is not binding])
+
+        return await self._described(await self._changed(name, changed))
+
+    async def _extended(self, collection: Collection, model: Binding) -> Collection:
+        """Return the collection with one more model, whose space is listed as one to be dropped until all is done."""
+        limits.require_model(collection, model)
+        binding = replace(model, space=new_space(collection.uid))
+        changed = _with(collection, [*collection.bindings, binding])
+        await self._records.retire([binding.space])
+        spec = (binding.dimension, collection.metric, collection.index)
+        await self._vectors.create(binding.space, *spec, encoding.collection_text(changed))
+        if not await self._records.redefine(changed):
+            raise _busy(collection)
+        return changed
+
+    async def _require_complete(self, collection: Collection, binding: Binding) -> None:
+        coverage = await self._records.coverage(collection.uid)
+        lacking = coverage.images - coverage.by_tag.get(binding.tag, 0)
+        if lacking:
+            raise IndexIncomplete(
+                f"{lacking} of {coverage.images} images have no vector of model {binding.model!r}; index them again",
+                resource=Resource("model", binding.model),
+            )
+
+    async def _changed(self, name: str, change: Callable[[Collection], Awaitable[Collection]]) -> Collection:
+        """Change a collection's definition, anew where another change came first."""
+        for _ in range(_ATTEMPTS):
+            collection = await self._records.collection(name)
+            changed = await change(collection)
+            if changed.bindings == collection.bindings:
+                return collection
+            gone = {binding.space for binding in collection.bindings} - {binding.space for binding in changed.bindings}
+            if await self._records.redefine(changed, sorted(gone)):
+                return changed
+        raise _busy(collection)
+
+    async def _described(self, collection: Collection) -> Described:
+        return Described(collection, await self._records.coverage(collection.uid))
+
+
+def _find(collection: Collection, model: str) -> Binding | None:
+    return next((binding for binding in collection.bindings if binding.model == model), None)
+
+
+def _with(collection: Collection, bindings: list[Binding]) -> Collection:
+    return replace(collection, bindings=tuple(bindings), revision=collection.revision + 1)
+
+
+def _require_removable(collection: Collection, model: str, *, force: bool) -> None:
+    if len(collection.active) == 1:
+        raise invalid_field("model", f"{model!r} is the last one that searches can use")
+    if not force:
+        raise ForceRequired(f"searches use model {model!r}; set force", resource=Resource("model", model))
+
+
+def _busy(collection: Collection) -> CollectionChanged:
+    return CollectionChanged(f"collection {collection.name!r} is being changed by another call")
