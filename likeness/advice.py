@@ -8,11 +8,21 @@ _ADVICE = {
     "UNAVAILABLE": "Is the gateway running? `likeness --address HOST:PORT`, or LIKENESS_ADDRESS, says where it is.",
     "COLLECTION_NOT_FOUND": "`likeness collections` lists what there is; `likeness index DIR` makes one.",
     "MODEL_NOT_FOUND": (
-        "`likeness models` lists what is served, `likeness collections` what each collection was made with: "
+        "`likeness models` lists what is served, `likeness collections` what each collection has: "
         "-m NAME asks for one of these alone, and `make up MODELS=DIR` serves the models of a folder."
     ),
-    "MODEL_FINGERPRINT_MISMATCH": "The model changed since the collection was made: index into a new collection.",
-    "FORCE_REQUIRED": "Add --force to delete it with all that is in it.",
+    "MODEL_FINGERPRINT_MISMATCH": (
+        "The model changed since the collection got it: serve the new version under another name as well, and "
+        "`likeness collections add-model` adds that one; or index into a new collection."
+    ),
+    "COLLECTION_DIFFERS": (
+        "Leave --models and --metric out; `likeness collections add-model` adds a model, and the metric never changes."
+    ),
+    "INDEX_INCOMPLETE": (
+        "`likeness index` of the same folders gives a model the images that it lacks, and `likeness collections` says "
+        "how far that is; `likeness collections activate-model` lets searches use it, with --force as it is."
+    ),
+    "FORCE_REQUIRED": "Add --force to delete it nevertheless, with all that is in it.",
     "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",
     "DEADLINE_EXCEEDED": "`likeness status` says which part does not answer.",
     "OVERLOADED": "Try again later, or with a smaller --concurrency.",

@@ -64,6 +64,24 @@ class Client:
         """Delete a collection; one that holds images only with `force`."""
         _call(self._stub.DeleteCollection, pb.DeleteCollectionRequest(name=name, force=force))
 
+    def add_model(self, collection: str, model: str) -> pb.Collection:
+        """Give a collection one more model, that searches do not use yet, and return the collection."""
+        request = pb.AddModelRequest(collection=collection, model=model)
+        response: pb.AddModelResponse = _call(self._stub.AddModel, request)
+        return response.collection
+
+    def activate_model(self, collection: str, model: str, *, replaces: str = "", force: bool = False) -> pb.Collection:
+        """Let searches use a model, in place of another; one that lacks vectors only with `force`."""
+        request = pb.ActivateModelRequest(collection=collection, model=model, replaces=replaces, force=force)
+        response: pb.ActivateModelResponse = _call(self._stub.ActivateModel, request)
+        return response.collection
+
+    def remove_model(self, collection: str, model: str, *, force: bool = False) -> pb.Collection:
+        """Take a model from a collection, with its vectors; one that searches use only with `force`."""
+        request = pb.RemoveModelRequest(collection=collection, model=model, force=force)
+        response: pb.RemoveModelResponse = _call(self._stub.RemoveModel, request)
+        return response.collection
+
     def index(self, collection: str, entries: Sequence[pb.ImageEntry], *, request_id: str = "") -> list[pb.IndexResult]:
         """Add 1 to 64 images, together under 32 MiB, and return what became of each, in order."""
         request = pb.IndexImagesRequest(collection=collection, entries=entries, request_id=request_id)

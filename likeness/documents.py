@@ -19,11 +19,22 @@ def collection(made: pb.Collection) -> Document:
     return {
         "name": made.name,
         "models": list(made.models),
+        "bindings": [_binding(binding) for binding in made.bindings],
         "metric": metric_name(made.metric),
         "index": pb.IndexParams.Kind.Name(made.index.kind).removeprefix("KIND_"),
         "description": made.description,
         "image_count": made.image_count,
         "create_time": made.create_time.ToJsonString(),
+    }
+
+
+def _binding(bound: pb.ModelBinding) -> Document:
+    return {
+        "model": bound.model,
+        "state": pb.ModelBinding.State.Name(bound.state).removeprefix("STATE_"),
+        "image_count": bound.image_count,
+        "dimension": bound.dimension,
+        "fingerprint": bound.fingerprint,
     }
 
 

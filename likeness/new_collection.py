@@ -53,7 +53,7 @@ def ensure(client: Client, collection: pb.Collection) -> pb.Collection:
     other_models = collection.models and set(collection.models) != set(found.models)
     if other_models or collection.metric not in (types_pb2.METRIC_UNSPECIFIED, found.metric):
         metric = types_pb2.Metric.Name(found.metric).removeprefix("METRIC_")
-        message = f"{found.name} has the models {', '.join(found.models)} and the metric {metric}, which never change"
+        message = f"{found.name} has the models {', '.join(found.models)} and the metric {metric}"
         raise LikenessError("FAILED_PRECONDITION", "COLLECTION_DIFFERS", message)
     return found
 

@@ -15,7 +15,8 @@ def collections(documents: Sequence[Document]) -> Listing:
     """Return the collections."""
     table = Listing("Collections", "name", "models", "metric", "index", "images:right", "made")
     for document in documents:
-        models, made = ", ".join(document["models"]), document["create_time"][:19].replace("T", " ")
+        bound = [_bound(binding, document["image_count"]) for binding in document["bindings"]]
+        models, made = ", ".join(bound or document["models"]), document["create_time"][:19].replace("T", " ")
         count = f"{document['image_count']:,}"
         index = document["index"].replace("UNSPECIFIED", "automatic")
         table.add(document["name"], models, document["metric"], index, count, made)
@@ -125,6 +126,14 @@ def skipped(document: Document) -> list[Text]:
     what = f"skipped: {count:,} that are no pictures by their names"
     formats = ", ".join(f"{number:,} {extension}" for extension, number in unread.items())
     return [plain(f"{what}; formats that are not read: {formats}" if formats else what)]
+
+
+def _bound(binding: Document, image_count: int) -> str:
+    """Return a model's name, and how many images have a vector of it while it is built, or where some have none."""
+    progress = f"{binding['image_count']:,} of {image_count:,}"
+    if binding["state"] == "BUILDING":
+        return f"{binding['model']} (building, {progress})"
+    return f"{binding['model']} ({progress})" if binding["image_count"] < image_count else str(binding["model"])
 
 
 def _own_list(own: Document) -> Listing:

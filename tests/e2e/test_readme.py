@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands."""
+"""The README's Python runs as it stands, and so do its commands that change a model."""
 
 import re
 import shutil
@@ -41,6 +41,20 @@ def test_the_python_of_the_readme_finds_its_picture_and_streams_it(
         assert (rank, image_id) == ("1", "sku/4711")
         assert float(distance) < 1e-3
     assert output_of(stream, running, root, tmp_path) == "photo.jpg durable\n"
+
+
+def test_the_readmes_change_of_a_model_ends_with_the_new_one(running: Running, root: Path, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n([^`]* add-model .*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    write_photos(tmp_path / "Pictures", range(4))
+    likeness = f'likeness() {{ "{sys.executable}" -m likeness --address {running.command.address} "$@"; }}'
+    line = ["/bin/bash", "-e", "-c", f"{likeness}\n{block}"]
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": str(root)}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "shape (building, 4 of 4)" in done.stdout
+    (pets,) = [found for found in running.command.json("collections")["collections"] if found["name"] == "pets"]
+    assert (pets["models"], pets["image_count"]) == (["shape"], 4)
+    running.command.json("collections", "delete", "pets", "--force")
 
 
 def test_the_picture_of_the_readmes_call_from_the_shell_is_handed_over_by_a_pipe(root: Path, tmp_path: Path) -> None:
