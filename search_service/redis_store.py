@@ -71,7 +71,7 @@ class RedisRecordStore(RedisRepair, RedisModels):
             calls = RedisCalls(
                 client,
                 _EXCEPTIONS,
-                _scripts(),
+                scripts(),
                 timeout_seconds=timeout_seconds,
                 max_connections=max_connections,
                 replication=replication,
@@ -250,7 +250,8 @@ async def _connected(address: RedisAddress, access: RedisAccess, options: redis_
         yield client
 
 
-def _scripts() -> dict[str, str]:
+def scripts() -> dict[str, str]:
+    """Return the text of every script as Redis is given it, by name."""
     folder = resources.files("search_service").joinpath("scripts")
     texts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
     common = texts.pop("common")

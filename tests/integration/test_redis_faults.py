@@ -6,13 +6,12 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from search_service.ports import Outcome, Record, RecordStore, Version
-from search_service.redis_store import RedisRecordStore
+from search_service.redis_store import RedisRecordStore, scripts
 from search_service.sweep import Sweeper
 from servicekit.errors import BackendUnavailable
 from tests import redis_servers
@@ -110,8 +109,7 @@ async def test_a_task_that_is_cancelled_in_a_call_ends(proxy: FaultProxy) -> Non
 
 
 def script_hash(name: str) -> bytes:
-    text = resources.files("search_service").joinpath("scripts", f"{name}.lua").read_bytes()
-    return hashlib.sha1(text).hexdigest().encode()
+    return hashlib.sha1(scripts()[name].encode()).hexdigest().encode()
 
 
 @pytest.mark.parametrize(
