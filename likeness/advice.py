@@ -19,8 +19,8 @@ _ADVICE = {
         "Leave --models and --metric out; `likeness collections add-model` adds a model, and the metric never changes."
     ),
     "INDEX_INCOMPLETE": (
-        "`likeness index` of the same folders gives a model the images that it lacks, and `likeness collections` says "
-        "how far that is; `likeness collections activate-model` lets searches use it, with --force as it is."
+        "`likeness index` of the same folders gives the model the images that it lacks, `likeness collections` says "
+        "how far that is; until then -m NAME searches with another one, and `activate-model --force` uses it as it is."
     ),
     "FORCE_REQUIRED": "Add --force to delete it nevertheless, with all that is in it.",
     "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",

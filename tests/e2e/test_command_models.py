@@ -10,6 +10,7 @@ from tests.e2e.conftest import Command, Running, write_photos
 
 COUNT = 12
 NAME = "changing-models"
+PHOTO = ("--id", "album 0/photo 0003.png")
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def bindings(command: Command) -> list[tuple[Any, ...]]:
     return [(bound["model"], bound["state"], bound["image_count"]) for bound in found["bindings"]]
 
 
-def lists(command: Command) -> dict[str, int]:
-    found = command.json("search", "--id", "album 0/photo 0003.png", "-c", NAME, "-k", str(COUNT))
+def lists(command: Command, *query: str) -> dict[str, int]:
+    found = command.json("search", *query, "-c", NAME, "-k", str(COUNT))
     return {own["model"]: len(own["hits"]) for own in found["per_model"]}
 
 
@@ -43,7 +44,7 @@ def test_a_model_takes_the_place_of_another(command: Command, tmp_path: Path) ->
     assert (added.returncode, f"shape (building, 0 of {COUNT})" in added.stdout) == (0, True)
     assert "likeness index" in added.stderr
     assert f"likeness collections activate-model {NAME} shape" in added.stderr
-    assert lists(command) == {"colour": COUNT}
+    assert lists(command, *PHOTO) == {"colour": COUNT}
     told = refused(command, "activate-model", NAME, "shape", "--replaces", "colour")
     assert told.startswith(f"INDEX_INCOMPLETE: {COUNT} of {COUNT} images have no vector of model 'shape'")
     assert "`likeness index` of the same folders" in told
@@ -53,13 +54,18 @@ def test_a_model_takes_the_place_of_another(command: Command, tmp_path: Path) ->
     changed = command.json("collections", "activate-model", NAME, "shape", "--replaces", "colour")
     assert changed["models"] == ["shape"]
     assert bindings(command) == [("shape", "ACTIVE", COUNT)]
-    assert lists(command) == {"shape": COUNT}
+    assert lists(command, *PHOTO) == {"shape": COUNT}
 
 
-def test_a_model_that_lacks_images_is_used_only_by_force_and_goes_only_by_force(command: Command) -> None:
+def test_a_model_that_lacks_images_is_used_only_by_force_and_goes_only_by_force(
+    command: Command, tmp_path: Path
+) -> None:
     command.json("collections", "add-model", NAME, "shape")
     command.json("collections", "activate-model", NAME, "shape", "--force")
-    assert lists(command) == {"colour": COUNT, "shape": 0}
+    picture = str(tmp_path / "album" / "album 0" / "photo 0003.png")
+    assert lists(command, picture) == {"colour": COUNT, "shape": 0}
+    assert lists(command, *PHOTO, "-m", "colour") == {"colour": COUNT}
+    assert "has no vector of model 'shape'" in command.run("search", *PHOTO, "-c", NAME).stderr
     assert f"colour, shape (0 of {COUNT})" in command.run("collections").stdout
     assert refused(command, "remove-model", NAME, "shape").startswith("FORCE_REQUIRED: searches use model 'shape'")
     assert command.json("collections", "remove-model", NAME, "shape", "--force")["models"] == ["colour"]
