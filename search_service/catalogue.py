@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from search_service import encoding, limits
+from search_service import encoding, limits, sizes
 from search_service.ports import (
     Binding,
     Collection,
@@ -86,7 +86,7 @@ class Catalogue:
         limits.require_page(page_size)
         after = decode_token(page_token)
         found = [c for c in await self._records.collections() if c.name > after]
-        page = found[: page_size or DEFAULT_PAGE]
+        page = sizes.fitting(found[: page_size or DEFAULT_PAGE], sizes.of_collection)
         more = len(found) > len(page)
         return Page([await self._described(c) for c in page], encode_token(page[-1].name) if more else "")
 

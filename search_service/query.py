@@ -22,6 +22,7 @@ class Query:
     condition: filters.Filter | None = None
     max_distance: float | None = None
     exclude_self: bool = False
+    include_attributes: bool = False
     fusion: Fusion = field(default_factory=Fusion)
     require_all_models: bool = False
 

@@ -236,7 +236,9 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SearchImages(self, request, context):
-        """Finds the images most like a picture, or like an image that is already indexed.
+        """Finds the images most like a picture, or like an image that is already indexed. An answer has less than 4 MiB, which
+        callers take by default: attributes and uris stand in every list that the image is in, and where they would make it
+        larger, the call ends with INVALID_FIELD at `top_k`, whose message says how long lists can be.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE, IMAGE_TOO_COMPLEX), NOT_FOUND
         (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND, MODEL_NOT_FOUND), PERMISSION_DENIED (URI_NOT_ALLOWED),
@@ -247,7 +249,8 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CompareModels(self, request, context):
-        """Asks several models the same question and says how far their lists agree.
+        """Asks several models the same question and says how far their lists agree. An answer has less than 4 MiB, as that of
+        SearchImages.
 
         Errors: those of SearchImages; INVALID_ARGUMENT (INVALID_FIELD: fewer than two models).
         """

@@ -139,6 +139,12 @@ async def test_get_and_delete(core: Core) -> None:
     assert await core.found(0) == ["y"]
 
 
+async def test_an_id_to_delete_that_stands_twice_counts_once(core: Core) -> None:
+    await core.put(new_image("x"), new_image("y", 1))
+    deleted = await core.images.delete("c", ["zz", "x", "a", "x", "zz", "y"], None, force=False)
+    assert (deleted.count, deleted.missing) == (2, ["zz", "a"])
+
+
 async def test_delete_by_filter_needs_force(core: Core) -> None:
     await core.put(*(new_image(f"x{i}", i, n=float(i)) for i in range(9)))
     low = filters.Between("n", lt=4.0)
