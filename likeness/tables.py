@@ -42,7 +42,9 @@ def search(document: Document) -> Table:
     own_columns = [f"{name}:right" for name in names]
     table = _table("Look-alikes", "#:right", "image", "distance:right", "similarity:right", "score:right", *own_columns)
     for hit in document["hits"]:
-        parts = {part["model"]: f"#{part['rank']} {part['distance']:.4f}" for part in hit["contributions"]}
+        parts = {
+            part["model"]: f"#{part['rank']} {part['distance']:.4f}" for part in hit["contributions"] if part["rank"]
+        }
         own = [parts.get(name, "-") for name in names]
         _add(table, str(hit["rank"]), hit["image_id"], *_closeness(hit), f"{hit['score']:.5f}", *own)
     return table
