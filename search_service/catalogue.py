@@ -64,12 +64,13 @@ class Catalogue:
         """
         limits.require_collection(wanted)
         uid = secrets.token_hex(_UID_BYTES)
+        index = await self._vectors.resolved(wanted.index)
         bindings = tuple(replace(binding, space=new_space(uid)) for binding in wanted.bindings)
-        collection = replace(wanted, uid=uid, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
+        collection = replace(wanted, uid=uid, index=index, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
         await self._records.prepare(collection)
         spaces = [(binding.space, binding.dimension) for binding in bindings]
         text = encoding.collection_text(collection)
-        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index, text) for space in spaces))
+        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, index, text) for space in spaces))
         await self._records.register(collection, self._horizon)
         return Described(collection)
 

@@ -100,6 +100,7 @@ class Index:
 
 def _require(query: Query) -> None:
     limits.require_search(query.top_k, query.max_distance, query.fusion)
+    limits.require_one_each("vectors.embeddings", [vector.model for vector in query.vectors])
     if query.content_sha256:
         limits.require_sha256("vectors.content_sha256", query.content_sha256)
     elif not query.vectors:

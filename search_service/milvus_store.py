@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -80,11 +81,16 @@ class MilvusVectorStore:
         finally:
             store._close()
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
         """See VectorStore."""
         kind = index.kind or self._kinds[0]
         if kind not in self._kinds:
             raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(self._kinds)}, not {kind}")
+        return replace(index, kind=kind)
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        """See VectorStore."""
+        kind = (await self.resolved(index)).kind
         params = MilvusClient.prepare_index_params()
         params.add_index("vector", index_type=kind, metric_type=metric.value, params=_build_params(kind, index))
         await self._call("create_collection", space, schema=_schema(dimension, description), index_params=params)

@@ -222,6 +222,13 @@ class Coverage(NamedTuple):
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
 
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
+        """Return an index with the store's own choice of kind where none is made.
+
+        Raises:
+            InvalidField: the store does not offer this kind of index.
+        """
+
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         """Make an empty space that keeps a description.
 

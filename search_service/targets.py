@@ -42,7 +42,7 @@ class Aim:
 
         Raises:
             ImageNotFound: there is no such image, or none of that content.
-            InvalidField: a vector is missing, stands twice or does not fit its model.
+            InvalidField: a vector is missing or does not fit its model.
             FingerprintMismatch, IndexIncomplete: a model that the query names has nothing to search with.
             ServiceError: the query demands every model, and one has nothing to search with.
         """
@@ -92,8 +92,6 @@ class Aim:
 
 def _given(bindings: Sequence[Binding], query: Query) -> Sequence[Vector | ServiceError]:
     given = {vector.model: vector for vector in query.vectors}
-    if len(given) < len(query.vectors):
-        raise invalid_field("vectors.embeddings", "a model stands twice")
     found: list[Vector | ServiceError] = []
     for binding in bindings:
         if binding.model not in given:

@@ -34,10 +34,14 @@ class MemoryVectorStore:
         self.descriptions: dict[str, str] = {}
         self.down: bool | set[str] = False
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
-        self._answer(space)
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
             raise invalid_field("collection.index.kind", f"not {index.kind}")
+        return replace(index, kind=index.kind or "FLAT")
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        self._answer(space)
+        await self.resolved(index)
         self.spaces[space] = {}
         self.descriptions[space] = description
 
