@@ -219,6 +219,13 @@ class Coverage(NamedTuple):
     by_tag: Mapping[str, int]
 
 
+class Expired(NamedTuple):
+    """How many intents became garbage, and how many tombstones went."""
+
+    intents: int
+    tombstones: int
+
+
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
 
@@ -304,7 +311,7 @@ class RecordStore(Protocol):
         """Return for each content, by its hash, the record of some image that has it, None where there is none."""
 
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
-        """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
+        """Return `limit` records whose ids sort after `after` by their bytes, in order; fewer if there are no more."""
 
     async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
         """Note the intent to write these images and return the generation of each.
@@ -345,8 +352,8 @@ class RecordStore(Protocol):
     async def delete(self, uid: str, image_ids: Sequence[str]) -> list[bool]:
         """Remove records, leaving tombstones that stop writes begun before; say which were there."""
 
-    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
-        """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> Expired:
+        """Turn at most `limit` intents older than this into garbage, and drop at most `limit` spent tombstones."""
 
     async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         """Return at most `limit` keys of rows that no record has named for this long, oldest first."""
