@@ -14,7 +14,7 @@ FUSED = "fused"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one model contributed to a fused hit; `share` is its part of the score, in [0, 1]."""
+    """What one model contributed to a fused hit: `share` of the score, in [0, 1]. Rank 0: its list lacks the image."""
 
     model: str
     hue: int

@@ -38,7 +38,9 @@ def search(document: Document) -> Listing:
     own = [f"{name}:right" for name in names]
     table = Listing("Look-alikes", "#:right", "image", "distance:right", "similarity:right", "score:right", *own)
     for hit in document["hits"]:
-        parts = {part["model"]: f"#{part['rank']} {part['distance']:.4f}" for part in hit["contributions"]}
+        parts = {
+            part["model"]: f"#{part['rank']} {part['distance']:.4f}" for part in hit["contributions"] if part["rank"]
+        }
         ranks = [parts.get(name, "-") for name in names]
         table.add(str(hit["rank"]), readable(hit["image_id"]), *_closeness(hit), f"{hit['score']:.5f}", *ranks)
     return table

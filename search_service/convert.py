@@ -1,7 +1,7 @@
 """Messages to values and back. Numpy arrays and Structs are made here and nowhere else."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -116,18 +116,26 @@ def from_version(message: search_pb2.ImageVersion) -> ports.Version:
     return ports.Version(message.image_id, message.content_sha256, message.uri, attributes)
 
 
-def from_image(message: search_pb2.ImageVectors) -> writer.NewImage:
-    """Return an image to write."""
-    vectors = [from_embedding(embedding) for embedding in message.embeddings]
+def from_image(message: search_pb2.ImageVectors, field: str) -> writer.NewImage:
+    """Return an image to write; `field` is its place in the request."""
+    vectors = [from_embedding(each, f"{field}.embeddings[{i}]") for i, each in enumerate(message.embeddings)]
     return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors)
 
 
-def from_embedding(message: embedder_pb2.Embedding) -> writer.ModelVector:
-    """Return one model's vector, from whichever of its two spellings is set."""
-    packed = message.vector.float32_le
+def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelVector:
+    """Return one model's vector, from whichever of its two spellings is set; `field` is its place in the request.
+
+    Raises:
+        InvalidField: both are set, there are bytes left over, or `dimension` is set and is not the vector's.
+    """
+    packed, values = message.vector.float32_le, message.vector.values
+    if packed and values:
+        raise invalid_field(f"{field}.vector", "set values or float32_le, not both")
     if len(packed) % 4:
-        raise invalid_field("vector.float32_le", "4 bytes for each component")
-    vector = np.frombuffer(packed, "<f4") if packed else np.array(message.vector.values, np.float32)
+        raise invalid_field(f"{field}.vector.float32_le", f"4 bytes for each component, not {len(packed)} in all")
+    vector = np.frombuffer(packed, "<f4") if packed else np.array(values, np.float32)
+    if message.dimension not in (0, vector.size):
+        raise invalid_field(f"{field}.dimension", f"the vector has {vector.size} components, not {message.dimension}")
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
@@ -164,14 +172,13 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
     """Return what a caller looks for."""
     return query.Query(
         collection=message.collection,
-        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
-        content_sha256=message.vectors.content_sha256,
-        image_id=message.image_id,
+        **_looked_for(message),
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         max_distance=message.max_distance if message.HasField("max_distance") else None,
         exclude_self=message.exclude_self,
+        include_attributes=message.include_attributes,
         fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
         consistency=_known("consistency", _CONSISTENCIES, message.consistency),
@@ -183,9 +190,7 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     """Return what a caller compares models by."""
     return query.Query(
         collection=message.collection,
-        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
-        content_sha256=message.vectors.content_sha256,
-        image_id=message.image_id,
+        **_looked_for(message),
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
@@ -197,6 +202,17 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
 
 def _search_params(message: types_pb2.SearchParams) -> reading.SearchParams:
     return reading.SearchParams(message.ef, message.nprobe, message.search_list)
+
+
+def _looked_for(message: search_pb2.SearchRequest | search_pb2.CompareRequest) -> dict[str, Any]:
+    kind = message.WhichOneof("query")
+    if kind is None:
+        raise invalid_field("query", "give vectors or an image_id")
+    given = message.vectors
+    if kind == "vectors" and not given.embeddings and not given.content_sha256:
+        raise invalid_field("vectors.embeddings", "give vectors, or the hash of a content")
+    vectors = [from_embedding(each, f"vectors.embeddings[{i}]") for i, each in enumerate(given.embeddings)]
+    return {"vectors": vectors, "content_sha256": given.content_sha256, "image_id": message.image_id}
 
 
 def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -108,12 +109,17 @@ class MilvusVectorStore(MilvusRepair):
         finally:
             store._close()
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
         """See VectorStore."""
         kinds = (await self._offered()).kinds
         kind = index.kind or kinds[0]
         if kind not in kinds:
             raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(kinds)}, not {kind}")
+        return replace(index, kind=kind)
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        """See VectorStore."""
+        kind = (await self.resolved(index)).kind
         params = MilvusClient.prepare_index_params()
         build = dialect.build_params(kind, index)
         params.add_index(rows.VECTOR_FIELD, index_type=kind, metric_type=metric.value, params=build)

@@ -221,8 +221,22 @@ class Coverage(NamedTuple):
     by_tag: Mapping[str, int]
 
 
+class Expired(NamedTuple):
+    """How many intents became garbage, and how many tombstones went."""
+
+    intents: int
+    tombstones: int
+
+
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
+
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
+        """Return an index with the store's own choice of kind where none is made.
+
+        Raises:
+            InvalidField: the store does not offer this kind of index.
+        """
 
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         """Make an empty space that keeps a description.
@@ -317,7 +331,7 @@ class RecordStore(Protocol):
         """Return for each content, by its hash, the record of some image that has it, None where there is none."""
 
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
-        """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
+        """Return `limit` records whose ids sort after `after` by their bytes, in order; fewer if there are no more."""
 
     async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
         """Note the intent to write these images and return the generation of each.
@@ -361,8 +375,8 @@ class RecordStore(Protocol):
         With the generation of each, only those records that still have it.
         """
 
-    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
-        """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> Expired:
+        """Turn at most `limit` intents older than this into garbage, and drop at most `limit` spent tombstones."""
 
     async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         """Return at most `limit` keys of rows that no record has named for this long, oldest first."""

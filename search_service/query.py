@@ -23,6 +23,7 @@ class Query:
     condition: filters.Filter | None = None
     max_distance: float | None = None
     exclude_self: bool = False
+    include_attributes: bool = False
     fusion: Fusion = field(default_factory=Fusion)
     require_all_models: bool = False
     consistency: Consistency = Consistency.BOUNDED

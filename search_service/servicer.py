@@ -104,7 +104,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def UpsertImages(
         self, request: search_pb2.UpsertImagesRequest, context: Context
     ) -> search_pb2.UpsertImagesResponse:
-        images = [convert.from_image(image) for image in request.images]
+        images = [convert.from_image(image, f"images[{i}]") for i, image in enumerate(request.images)]
         outcomes = await self._writer.upsert(request.collection, images)
         results = [convert.to_index_result(i.version, outcome) for i, outcome in zip(images, outcomes, strict=True)]
         return search_pb2.UpsertImagesResponse(results=results)

@@ -192,6 +192,7 @@ def _require_valid(collection: Collection, image: NewImage, field: str) -> None:
 
 
 def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
+    limits.require_one_each(field, [vector.model for vector in image.vectors])
     given = _by_model(image)
     for binding in collection.bindings:
         if binding.model not in given and binding.building:

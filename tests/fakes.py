@@ -13,6 +13,7 @@ from search_service.ports import (
     CollectionExists,
     CollectionNotFound,
     Coverage,
+    Expired,
     IndexSpec,
     Kept,
     Match,
@@ -37,10 +38,14 @@ class MemoryVectorStore:
         self.descriptions: dict[str, str] = {}
         self.down: bool | set[str] = False
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
-        self._answer(space)
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
         if index.kind not in ("", "FLAT", "IVF_FLAT"):
             raise invalid_field("collection.index.kind", f"there are FLAT and IVF_FLAT, not {index.kind}")
+        return replace(index, kind=index.kind or "FLAT")
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        self._answer(space)
+        await self.resolved(index)
         self.spaces[space] = {}
         self.descriptions[space] = description
 
@@ -260,7 +265,7 @@ class MemoryRecordStore:
             shelf.garbage[old.key] = self.now_ms
         return old is not None
 
-    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> Expired:
         shelf = self._shelf(uid)
         horizon = self.now_ms - older_than_seconds * 1000
         old = [key for key, begun in shelf.intents.items() if begun <= horizon][:limit]
@@ -268,8 +273,10 @@ class MemoryRecordStore:
             del shelf.intents[key]
         shelf.garbage.update(dict.fromkeys(old, self.now_ms))
         safe = min(horizon, min(shelf.intents.values(), default=self.now_ms) - 1)
-        shelf.tombstones = {i: tomb for i, tomb in shelf.tombstones.items() if tomb[1] > safe}
-        return len(old)
+        spent = [image_id for image_id, (_, since) in shelf.tombstones.items() if since <= safe][:limit]
+        for image_id in spent:
+            del shelf.tombstones[image_id]
+        return Expired(len(old), len(spent))
 
     async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         horizon = self.now_ms - older_than_seconds * 1000

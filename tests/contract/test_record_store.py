@@ -177,8 +177,8 @@ async def test_a_delete_stops_writes_begun_before_it(records: RecordStore, colle
 async def test_expired_intents_become_garbage_and_cannot_commit(records: RecordStore, collection: Collection) -> None:
     uid = collection.uid
     (stale,) = await records.begin(uid, ["a"])
-    assert await records.expire(uid, 60, 10) == 0
-    assert await records.expire(uid, 0, 10) == 1
+    assert await records.expire(uid, 60, 10) == (0, 0)
+    assert await records.expire(uid, 0, 10) == (1, 0)
     assert await records.garbage(uid, 0, 10) == [RowKey("a", stale)]
     assert await records.commit(uid, 1, [a_record("a", stale)]) == [Outcome.CONFLICT]
     assert await records.read(uid, ["a"]) == [None]

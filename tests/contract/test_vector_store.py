@@ -105,6 +105,15 @@ async def test_a_dropped_space_is_not_found(vectors: VectorStore, space: str) ->
 async def test_an_index_that_is_not_offered_is_refused(vectors: VectorStore, space: str) -> None:
     with pytest.raises(InvalidField, match=r"collection\.index\.kind"):
         await vectors.create(space, DIMENSION, Metric.L2, IndexSpec("NO_SUCH_KIND"))
+    with pytest.raises(InvalidField, match=r"collection\.index\.kind"):
+        await vectors.resolved(IndexSpec("NO_SUCH_KIND"))
+
+
+async def test_a_kind_of_index_is_chosen_where_none_is(vectors: VectorStore) -> None:
+    chosen = await vectors.resolved(IndexSpec(m=8))
+    assert chosen.kind in ("FLAT", "HNSW")
+    assert (await vectors.resolved(chosen)) == chosen == IndexSpec(chosen.kind, m=8)
+    assert (await vectors.resolved(IndexSpec("IVF_FLAT"))).kind == "IVF_FLAT"
 
 
 async def test_it_answers(vectors: VectorStore) -> None:

@@ -45,9 +45,13 @@ def test_a_hit_has_its_figures_and_each_models_rank_and_distance() -> None:
         assert figure in text
 
 
-def test_a_model_that_did_not_find_an_image_has_a_dash() -> None:
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_model_that_did_not_find_an_image_has_a_dash(absent: bool) -> None:
     document = found("a.png")
-    del document["hits"][0]["contributions"][0]
+    if absent:
+        del document["hits"][0]["contributions"][0]
+    else:
+        document["hits"][0]["contributions"][0]["rank"] = 0
     (row,) = [line for line in shown(tables.search(document)).splitlines() if "a.png" in line]
     assert [cell.strip() for cell in row.split("│")][6:8] == ["-", "#7 0.1250"]
 

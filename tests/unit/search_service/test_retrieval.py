@@ -30,6 +30,9 @@ class WorseStore(RepairableVectorStore):
     def __post_init__(self) -> None:
         super().__init__()
 
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
+        return index
+
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, *rest: str) -> None:
         await super().create(space, dimension, metric, IndexSpec(), *rest)
 
