@@ -5,7 +5,7 @@ from typing import Any
 
 from search_service import encoding, rows
 from search_service.expression import KEY_FIELD
-from search_service.ports import Record, RowKey
+from search_service.values import Record, RowKey
 
 _STRONG = {"consistency_level": "Strong"}
 

@@ -19,16 +19,9 @@ from search_service.breaker import Breaker
 from search_service.filters import Filter
 from search_service.milvus_access import MilvusAccess
 from search_service.milvus_repair import MilvusRepair
-from search_service.ports import (
-    CollectionNotFound,
-    IndexSpec,
-    Match,
-    Metric,
-    Row,
-    RowKey,
-    Vector,
-)
+from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
+from search_service.values import IndexSpec, Match, Metric, Row, RowKey, Vector
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
 

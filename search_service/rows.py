@@ -8,7 +8,7 @@ import numpy as np
 
 from search_service import encoding
 from search_service.expression import ATTRIBUTES_FIELD, KEY_FIELD
-from search_service.ports import Metric, Record, Row, RowKey, Vector
+from search_service.values import Metric, Record, Row, RowKey, Vector
 
 VECTOR_FIELD = "vector"
 # Each field's name, type and limits, the vector apart. A key is an image id, `#` and at most 16 digits.

@@ -8,10 +8,10 @@ from itertools import zip_longest
 import numpy as np
 
 from search_service.filters import Filter, holds
-from search_service.ports import (
+from search_service.ports import CollectionExists, CollectionNotFound
+from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
+from search_service.values import (
     Collection,
-    CollectionExists,
-    CollectionNotFound,
     Coverage,
     Expired,
     IndexSpec,
@@ -24,7 +24,6 @@ from search_service.ports import (
     RowKey,
     Vector,
 )
-from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from servicekit.errors import BackendUnavailable, invalid_field
 
 

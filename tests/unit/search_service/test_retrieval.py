@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from search_service.filters import OneOf
-from search_service.ports import Binding, Collection, IndexSpec, Match, Metric, RowKey, Vector
 from search_service.query import Query
 from search_service.reading import Consistency, SearchParams
+from search_service.values import Binding, Collection, IndexSpec, Match, Metric, RowKey, Vector
 from servicekit.errors import BackendUnavailable
 from tests.fakes_repair import RepairableVectorStore
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
