@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, query, reading, values, writer
+from search_service import fusion, images, index, ports, query, reading, values, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -17,28 +17,17 @@ from servicekit.errors import InvalidField, invalid_field
 T = TypeVar("T")
 Enum = TypeVar("Enum", bound=int)
 DEFAULT_TOP_K = 10
-_METRICS = {
+METRICS = {
     types_pb2.METRIC_UNSPECIFIED: values.Metric.L2,
     types_pb2.METRIC_L2: values.Metric.L2,
     types_pb2.METRIC_COSINE: values.Metric.COSINE,
 }
-_METRIC_VALUES = {values.Metric.L2: types_pb2.METRIC_L2, values.Metric.COSINE: types_pb2.METRIC_COSINE}
+METRIC_VALUES = {values.Metric.L2: types_pb2.METRIC_L2, values.Metric.COSINE: types_pb2.METRIC_COSINE}
 _METHODS = {
     types_pb2.Fusion.METHOD_UNSPECIFIED: fusion.Method.RECIPROCAL_RANK,
     types_pb2.Fusion.METHOD_RECIPROCAL_RANK: fusion.Method.RECIPROCAL_RANK,
     types_pb2.Fusion.METHOD_WEIGHTED_DISTANCE: fusion.Method.WEIGHTED_DISTANCE,
 }
-_KINDS = {
-    image_search_pb2.IndexParams.KIND_UNSPECIFIED: "",
-    image_search_pb2.IndexParams.KIND_FLAT: "FLAT",
-    image_search_pb2.IndexParams.KIND_HNSW: "HNSW",
-    image_search_pb2.IndexParams.KIND_IVF_FLAT: "IVF_FLAT",
-    image_search_pb2.IndexParams.KIND_IVF_SQ8: "IVF_SQ8",
-    image_search_pb2.IndexParams.KIND_DISKANN: "DISKANN",
-    image_search_pb2.IndexParams.KIND_HNSW_SQ: "HNSW_SQ",
-    image_search_pb2.IndexParams.KIND_IVF_RABITQ: "IVF_RABITQ",
-}
-_KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
 _CONSISTENCIES = {
     types_pb2.CONSISTENCY_UNSPECIFIED: reading.Consistency.BOUNDED,
     types_pb2.CONSISTENCY_BOUNDED: reading.Consistency.BOUNDED,
@@ -51,63 +40,15 @@ _OUTCOMES = {
 }
 
 
-def _known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
+def known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
+    """Return what a number of an enum means.
+
+    Raises:
+        InvalidField: it means nothing.
+    """
     if value not in values:
         raise invalid_field(field, f"{value} is no value of this enum")
     return values[value]
-
-
-def from_collection(message: image_search_pb2.Collection) -> values.Collection:
-    """Return the collection that a caller wants made; its uid and vector spaces are given later."""
-    given = message.index
-    defaults = values.IndexSpec()
-    return values.Collection(
-        uid="",
-        name=message.name,
-        metric=_known("collection.metric", _METRICS, message.metric),
-        index=values.IndexSpec(
-            kind=_known("collection.index.kind", _KINDS, given.kind),
-            m=given.m or defaults.m,
-            ef_construction=given.ef_construction or defaults.ef_construction,
-            nlist=given.nlist or defaults.nlist,
-        ),
-        bindings=tuple(map(from_binding, message.bindings)),
-        description=message.description,
-    )
-
-
-def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
-    """Return a collection as a message."""
-    collection = described.collection
-    spec = collection.index
-    return image_search_pb2.Collection(
-        name=collection.name,
-        models=[binding.model for binding in collection.active],
-        metric=_METRIC_VALUES[collection.metric],
-        index=image_search_pb2.IndexParams(
-            kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
-        ),
-        description=collection.description,
-        bindings=[_to_binding(binding, described.coverage) for binding in collection.bindings],
-        create_time=_time(collection.create_ms),
-        image_count=described.coverage.images,
-    )
-
-
-def from_binding(message: image_search_pb2.ModelBinding) -> values.Binding:
-    """Return a model that a collection is to have."""
-    return values.Binding(message.model, message.fingerprint, message.dimension)
-
-
-def _to_binding(binding: values.Binding, coverage: values.Coverage) -> image_search_pb2.ModelBinding:
-    kind = image_search_pb2.ModelBinding
-    return kind(
-        model=binding.model,
-        fingerprint=binding.fingerprint,
-        dimension=binding.dimension,
-        state=kind.STATE_BUILDING if binding.building else kind.STATE_ACTIVE,
-        image_count=coverage.by_tag.get(binding.tag, 0),
-    )
 
 
 def from_version(message: search_pb2.ImageVersion) -> values.Version:
@@ -139,12 +80,12 @@ def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelV
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
-def to_check_result(known: writer.Known | InvalidField) -> search_pb2.CheckResult:
+def to_check_result(has: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
-    if isinstance(known, InvalidField):
-        return search_pb2.CheckResult(error=status.to_status(known))
-    unchanged = known is writer.Known.UNCHANGED
-    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or known is writer.Known.CONTENT)
+    if isinstance(has, InvalidField):
+        return search_pb2.CheckResult(error=status.to_status(has))
+    unchanged = has is writer.Known.UNCHANGED
+    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or has is writer.Known.CONTENT)
 
 
 def to_index_result(version: values.Version, outcome: values.Outcome) -> image_search_pb2.IndexResult:
@@ -181,7 +122,7 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
         include_attributes=message.include_attributes,
         fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
-        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        consistency=known("consistency", _CONSISTENCIES, message.consistency),
         params=_search_params(message.search_params),
     )
 
@@ -195,7 +136,7 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         require_all_models=True,
-        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        consistency=known("consistency", _CONSISTENCIES, message.consistency),
         params=_search_params(message.search_params),
     )
 
@@ -217,7 +158,7 @@ def _looked_for(message: search_pb2.SearchRequest | search_pb2.CompareRequest) -
 
 def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:
     """Return how lists become one."""
-    method = _known("fusion.method", _METHODS, message.method)
+    method = known("fusion.method", _METHODS, message.method)
     return fusion.Fusion(method, dict(message.weights), message.k or fusion.DEFAULT_K)
 
 
@@ -258,7 +199,7 @@ def _model_hits(
         cosine = fusion.similarity(near.distance, ranking.metric)
         hit = types_pb2.Hit(image_id=near.image_id, rank=near.rank, distance=near.distance, similarity=cosine)
         hits.append(_described(hit, records, include_attributes))
-    return types_pb2.ModelHits(model=ranking.model, metric=_METRIC_VALUES[ranking.metric], hits=hits)
+    return types_pb2.ModelHits(model=ranking.model, metric=METRIC_VALUES[ranking.metric], hits=hits)
 
 
 def _fused_hit(fused: fusion.Fused, records: Mapping[str, values.Record], include_attributes: bool) -> types_pb2.Hit:
@@ -292,8 +233,8 @@ def to_record(record: values.Record) -> image_search_pb2.ImageRecord:
         uri=record.version.uri,
         width_px=record.width_px,
         height_px=record.height_px,
-        create_time=_time(record.create_ms),
-        update_time=_time(record.update_ms),
+        create_time=timestamp(record.create_ms),
+        update_time=timestamp(record.update_ms),
     )
     message.attributes.update(record.version.attributes)
     return message
@@ -306,7 +247,8 @@ def to_list_response(page: images.Page) -> image_search_pb2.ListImagesResponse:
     )
 
 
-def _time(milliseconds: int) -> Timestamp:
+def timestamp(milliseconds: int) -> Timestamp:
+    """Return a time since 1970 as a message."""
     time = Timestamp()
     time.FromMilliseconds(milliseconds)
     return time

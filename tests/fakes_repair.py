@@ -6,7 +6,8 @@ from dataclasses import replace
 from search_service import encoding
 from search_service.ports_repair import Named, Restoration
 from search_service.values import Outcome, Record, RowKey
-from tests.fakes import MemoryRecordStore, MemoryVectorStore
+from tests.fakes import MemoryVectorStore
+from tests.fakes_records import MemoryRecordStore
 
 
 class RepairableVectorStore(MemoryVectorStore):

@@ -8,7 +8,7 @@ import pytest
 from search_service.ports import RecordStore
 from search_service.values import Collection, Record
 from tests.contract.test_record_store import collection, write
-from tests.fakes import MemoryRecordStore
+from tests.fakes_records import MemoryRecordStore
 
 __all__ = ["collection"]
 

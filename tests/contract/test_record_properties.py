@@ -10,7 +10,7 @@ from search_service.filters import Filter, OneOf, holds
 from search_service.images import Images
 from search_service.ports import RecordStore
 from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Version
-from tests.fakes import MemoryRecordStore
+from tests.fakes_records import MemoryRecordStore
 from tests.filter_trees import trees
 
 ON_SERVERS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

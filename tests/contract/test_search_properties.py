@@ -19,7 +19,7 @@ from search_service.query import Query
 from search_service.reading import Consistency, SearchParams
 from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Row, Version
 from search_service.writer import ModelVector, NewImage, Writer
-from tests.fakes import MemoryRecordStore
+from tests.fakes_records import MemoryRecordStore
 from tests.filter_trees import trees
 
 COUNT, DIMENSION, COPIES = 120, 12, 8

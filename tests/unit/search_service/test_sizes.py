@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_service import convert, fusion, sizes
+from search_service import convert, convert_collection, fusion, sizes
 from search_service.catalogue import Described
 from search_service.fusion import Fusion, Method, Neighbour, Ranking
 from search_service.images import Page
@@ -57,7 +57,7 @@ def test_no_search_is_larger_than_it_is_taken_for(records: Sequence[Record], mod
 def test_no_collection_is_larger_than_it_is_taken_for(description: str, models: int, name: str) -> None:
     bindings = tuple(Binding(f"{name}{i}", "f" * 64, 32768) for i in range(models))
     made = Collection("0" * 16, "c", Metric.L2, IndexSpec("DISKANN", 128, 1024, 65536), bindings, description, 2**42)
-    assert convert.to_collection(Described(made)).ByteSize() + 4 <= sizes.of_collection(made)
+    assert convert_collection.to_collection(Described(made)).ByteSize() + 4 <= sizes.of_collection(made)
 
 
 async def _fill(core: Core, count: int, **attributes: str) -> None:
@@ -108,5 +108,5 @@ async def test_pages_of_collections_fit(core: Core) -> None:
         await core.records.prepare(each)
         await core.records.register(each, 60)
     page = await core.catalogue.page(1000, "")
-    assert sum(convert.to_collection(each).ByteSize() for each in page.collections) < TAKEN_BYTES
+    assert sum(convert_collection.to_collection(each).ByteSize() for each in page.collections) < TAKEN_BYTES
     assert page.next_token
