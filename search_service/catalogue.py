@@ -11,9 +11,6 @@ from dataclasses import dataclass, replace
 
 from search_service import encoding, limits, sizes
 from search_service.ports import (
-    Binding,
-    Collection,
-    Coverage,
     FingerprintMismatch,
     ForceRequired,
     IndexIncomplete,
@@ -21,6 +18,7 @@ from search_service.ports import (
     RecordStore,
     VectorStore,
 )
+from search_service.values import Binding, Collection, Coverage
 from servicekit.errors import Resource, invalid_field
 
 _UID_BYTES = 8

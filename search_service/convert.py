@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, query, writer
+from search_service import catalogue, fusion, images, index, ports, query, values, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -18,11 +18,11 @@ T = TypeVar("T")
 Enum = TypeVar("Enum", bound=int)
 DEFAULT_TOP_K = 10
 _METRICS = {
-    types_pb2.METRIC_UNSPECIFIED: ports.Metric.L2,
-    types_pb2.METRIC_L2: ports.Metric.L2,
-    types_pb2.METRIC_COSINE: ports.Metric.COSINE,
+    types_pb2.METRIC_UNSPECIFIED: values.Metric.L2,
+    types_pb2.METRIC_L2: values.Metric.L2,
+    types_pb2.METRIC_COSINE: values.Metric.COSINE,
 }
-_METRIC_VALUES = {ports.Metric.L2: types_pb2.METRIC_L2, ports.Metric.COSINE: types_pb2.METRIC_COSINE}
+_METRIC_VALUES = {values.Metric.L2: types_pb2.METRIC_L2, values.Metric.COSINE: types_pb2.METRIC_COSINE}
 _METHODS = {
     types_pb2.Fusion.METHOD_UNSPECIFIED: fusion.Method.RECIPROCAL_RANK,
     types_pb2.Fusion.METHOD_RECIPROCAL_RANK: fusion.Method.RECIPROCAL_RANK,
@@ -38,27 +38,27 @@ _KINDS = {
 }
 _KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
 _OUTCOMES = {
-    ports.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
-    ports.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
-    ports.Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
+    values.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
+    values.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
+    values.Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
 }
 
 
-def _known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
-    if value not in values:
+def _known(field: str, table: Mapping[Enum, T], value: Enum) -> T:
+    if value not in table:
         raise invalid_field(field, f"{value} is no value of this enum")
-    return values[value]
+    return table[value]
 
 
-def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
+def from_collection(message: image_search_pb2.Collection) -> values.Collection:
     """Return the collection that a caller wants made; its uid and vector spaces are given later."""
     given = message.index
-    defaults = ports.IndexSpec()
-    return ports.Collection(
+    defaults = values.IndexSpec()
+    return values.Collection(
         uid="",
         name=message.name,
         metric=_known("collection.metric", _METRICS, message.metric),
-        index=ports.IndexSpec(
+        index=values.IndexSpec(
             kind=_known("collection.index.kind", _KINDS, given.kind),
             m=given.m or defaults.m,
             ef_construction=given.ef_construction or defaults.ef_construction,
@@ -87,12 +87,12 @@ def to_collection(described: catalogue.Described) -> image_search_pb2.Collection
     )
 
 
-def from_binding(message: image_search_pb2.ModelBinding) -> ports.Binding:
+def from_binding(message: image_search_pb2.ModelBinding) -> values.Binding:
     """Return a model that a collection is to have."""
-    return ports.Binding(message.model, message.fingerprint, message.dimension)
+    return values.Binding(message.model, message.fingerprint, message.dimension)
 
 
-def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_search_pb2.ModelBinding:
+def _to_binding(binding: values.Binding, coverage: values.Coverage) -> image_search_pb2.ModelBinding:
     kind = image_search_pb2.ModelBinding
     return kind(
         model=binding.model,
@@ -103,10 +103,10 @@ def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_searc
     )
 
 
-def from_version(message: search_pb2.ImageVersion) -> ports.Version:
+def from_version(message: search_pb2.ImageVersion) -> values.Version:
     """Return what a caller says an image is."""
     attributes = {name: plain(value) for name, value in message.attributes.fields.items()}
-    return ports.Version(message.image_id, message.content_sha256, message.uri, attributes)
+    return values.Version(message.image_id, message.content_sha256, message.uri, attributes)
 
 
 def from_image(message: search_pb2.ImageVectors, field: str) -> writer.NewImage:
@@ -121,12 +121,12 @@ def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelV
     Raises:
         InvalidField: both are set, there are bytes left over, or `dimension` is set and is not the vector's.
     """
-    packed, values = message.vector.float32_le, message.vector.values
-    if packed and values:
+    packed, plainly = message.vector.float32_le, message.vector.values
+    if packed and plainly:
         raise invalid_field(f"{field}.vector", "set values or float32_le, not both")
     if len(packed) % 4:
         raise invalid_field(f"{field}.vector.float32_le", f"4 bytes for each component, not {len(packed)} in all")
-    vector = np.frombuffer(packed, "<f4") if packed else np.array(values, np.float32)
+    vector = np.frombuffer(packed, "<f4") if packed else np.array(plainly, np.float32)
     if message.dimension not in (0, vector.size):
         raise invalid_field(f"{field}.dimension", f"the vector has {vector.size} components, not {message.dimension}")
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
@@ -140,12 +140,12 @@ def to_check_result(known: writer.Known | InvalidField) -> search_pb2.CheckResul
     return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or known is writer.Known.CONTENT)
 
 
-def to_index_result(version: ports.Version, outcome: ports.Outcome) -> image_search_pb2.IndexResult:
+def to_index_result(version: values.Version, outcome: values.Outcome) -> image_search_pb2.IndexResult:
     """Return what became of one write as a message."""
     result = image_search_pb2.IndexResult(image_id=version.image_id, content_sha256=version.content_sha256)
-    if outcome is ports.Outcome.CONFLICT:
+    if outcome is values.Outcome.CONFLICT:
         result.error.CopyFrom(_conflict(f"another write or delete of {version.image_id!r} won"))
-    elif outcome is ports.Outcome.GONE:
+    elif outcome is values.Outcome.GONE:
         result.error.CopyFrom(_conflict(f"the content of {version.image_id!r} is known no more", content="gone"))
     else:
         result.outcome = _OUTCOMES[outcome]
@@ -236,7 +236,7 @@ def to_compare_response(comparison: index.Comparison) -> search_pb2.CompareRespo
 
 
 def _model_hits(
-    ranking: fusion.Ranking, records: Mapping[str, ports.Record], include_attributes: bool
+    ranking: fusion.Ranking, records: Mapping[str, values.Record], include_attributes: bool
 ) -> types_pb2.ModelHits:
     hits = []
     for near in ranking.neighbours:
@@ -246,7 +246,7 @@ def _model_hits(
     return types_pb2.ModelHits(model=ranking.model, metric=_METRIC_VALUES[ranking.metric], hits=hits)
 
 
-def _fused_hit(fused: fusion.Fused, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+def _fused_hit(fused: fusion.Fused, records: Mapping[str, values.Record], include_attributes: bool) -> types_pb2.Hit:
     hit = types_pb2.Hit(
         image_id=fused.image_id,
         rank=fused.rank,
@@ -261,7 +261,7 @@ def _fused_hit(fused: fusion.Fused, records: Mapping[str, ports.Record], include
     return _described(hit, records, include_attributes)
 
 
-def _described(hit: types_pb2.Hit, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+def _described(hit: types_pb2.Hit, records: Mapping[str, values.Record], include_attributes: bool) -> types_pb2.Hit:
     version = records[hit.image_id].version
     hit.uri = version.uri
     if include_attributes:
@@ -269,7 +269,7 @@ def _described(hit: types_pb2.Hit, records: Mapping[str, ports.Record], include_
     return hit
 
 
-def to_record(record: ports.Record) -> image_search_pb2.ImageRecord:
+def to_record(record: values.Record) -> image_search_pb2.ImageRecord:
     """Return a record as a message."""
     message = image_search_pb2.ImageRecord(
         image_id=record.version.image_id,

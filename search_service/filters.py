@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search_service.ports import Attributes
+from search_service.values import Attributes
 
 _ABSENT = object()
 

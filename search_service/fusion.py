@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from search_service.ports import Metric
+from search_service.values import Metric
 
 DEFAULT_K = 60
 # One figure, or the figures of many images at once.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from search_service import filters, limits, sizes
 from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token, model_not_found
-from search_service.ports import ForceRequired, ImageNotFound, Record, RecordStore
+from search_service.ports import ForceRequired, ImageNotFound, RecordStore
+from search_service.values import Record
 from servicekit.errors import Resource, invalid_field
 
 _DELETE_BATCH = 500

@@ -7,10 +7,11 @@ from search_service import fusion, limits, sizes
 from search_service.agreement import Agreement, agreement
 from search_service.catalogue import chosen
 from search_service.fusion import Fused, Ranking
-from search_service.ports import Collection, Record, RecordStore, VectorStore
+from search_service.ports import RecordStore, VectorStore
 from search_service.query import Query
 from search_service.retrieval import Retrieval
 from search_service.targets import Aim, Targets
+from search_service.values import Collection, Record
 from servicekit import deadline
 from servicekit.errors import ServiceError, invalid_field
 

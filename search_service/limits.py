@@ -8,7 +8,8 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Attributes, Binding, Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import DuplicateId
+from search_service.values import Attributes, Binding, Collection, IndexSpec, Vector, Version
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")

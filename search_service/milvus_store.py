@@ -15,7 +15,8 @@ import numpy as np
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from search_service import encoding
-from search_service.ports import CollectionNotFound, IndexSpec, Match, Metric, Record, Row, RowKey, Vector
+from search_service.ports import CollectionNotFound
+from search_service.values import IndexSpec, Match, Metric, Record, Row, RowKey, Vector
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, invalid_field
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from search_service import filters
 from search_service.fusion import Fusion
-from search_service.ports import Record
+from search_service.values import Record
 from search_service.writer import ModelVector
 
 

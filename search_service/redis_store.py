@@ -19,16 +19,7 @@ from redis.exceptions import MovedError, NoScriptError, RedisClusterException, R
 
 from search_service import encoding, redis_address, redis_options
 from search_service.durability import DurabilityCheck
-from search_service.ports import (
-    Collection,
-    CollectionExists,
-    CollectionNotFound,
-    Expired,
-    Kept,
-    Outcome,
-    Record,
-    RowKey,
-)
+from search_service.ports import CollectionExists, CollectionNotFound
 from search_service.redis_address import Kind, RedisAccess, RedisAddress
 from search_service.redis_calls import Exceptions, RedisCalls, Replication
 from search_service.redis_keys import COLLECTIONS as _COLLECTIONS
@@ -37,6 +28,7 @@ from search_service.redis_keys import key as _key
 from search_service.redis_keys import keys as _keys
 from search_service.redis_models import RedisModels
 from search_service.redis_repair import COMMIT_KEYS, RedisRepair, restoring
+from search_service.values import Collection, Expired, Kept, Outcome, Record, RowKey
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, Resource
 

@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from search_service.encoding import message_bytes
 from search_service.fusion import Fused, Neighbour
-from search_service.ports import Collection, Record
+from search_service.values import Collection, Record
 from servicekit.errors import invalid_field
 
 T = TypeVar("T")

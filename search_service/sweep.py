@@ -6,8 +6,9 @@ import structlog
 
 from search_service.guard import Guard
 from search_service.lease import Lease, Turn
-from search_service.ports import Collection, VectorStore
+from search_service.ports import VectorStore
 from search_service.ports_repair import MaintenanceRunning, RepairRecords
+from search_service.values import Collection
 from servicekit.errors import ServiceError
 
 _BATCH = 500

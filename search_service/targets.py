@@ -8,17 +8,9 @@ from search_service import limits
 from search_service.catalogue import require_fingerprint
 from search_service.contents import Contents
 from search_service.images import image_not_found
-from search_service.ports import (
-    Binding,
-    Collection,
-    FingerprintMismatch,
-    IndexIncomplete,
-    Record,
-    RecordStore,
-    Vector,
-    VectorStore,
-)
+from search_service.ports import FingerprintMismatch, IndexIncomplete, RecordStore, VectorStore
 from search_service.query import Query
+from search_service.values import Binding, Collection, Record, Vector
 from servicekit.errors import BackendUnavailable, ServiceError, Unavailable, invalid_field
 
 

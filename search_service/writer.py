@@ -9,18 +9,8 @@ from search_service import limits
 from search_service.catalogue import require_fingerprint
 from search_service.contents import Contents, Stored
 from search_service.encoding import attributes_text
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionChanged,
-    Outcome,
-    Record,
-    RecordStore,
-    Row,
-    Vector,
-    VectorStore,
-    Version,
-)
+from search_service.ports import CollectionChanged, RecordStore, VectorStore
+from search_service.values import Binding, Collection, Outcome, Record, Row, Vector, Version
 from servicekit import deadline
 from servicekit.errors import InvalidField, invalid_field
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from search_service.ports import (
+from search_service.ports import CollectionExists, CollectionNotFound
+from search_service.values import (
     Collection,
-    CollectionExists,
-    CollectionNotFound,
     Coverage,
     Expired,
     IndexSpec,

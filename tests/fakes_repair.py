@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search_service import encoding
-from search_service.ports import Outcome, Record, RowKey
 from search_service.ports_repair import Named, Restoration
+from search_service.values import Outcome, Record, RowKey
 from tests.fakes import MemoryRecordStore, MemoryVectorStore
 
 

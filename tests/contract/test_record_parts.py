@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from search_service.ports import Collection, Record, RecordStore
+from search_service.ports import RecordStore
+from search_service.values import Collection, Record
 from tests.contract.test_record_store import collection, write
 from tests.fakes import MemoryRecordStore
 

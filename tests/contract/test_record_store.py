@@ -5,21 +5,9 @@ import secrets
 
 import pytest
 
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionExists,
-    CollectionNotFound,
-    IndexSpec,
-    Kept,
-    Metric,
-    Outcome,
-    Record,
-    RecordStore,
-    RowKey,
-    Version,
-)
+from search_service.ports import CollectionExists, CollectionNotFound, RecordStore
 from search_service.redis_store import RedisRecordStore
+from search_service.values import Binding, Collection, IndexSpec, Kept, Metric, Outcome, Record, RowKey, Version
 from servicekit.errors import BackendUnavailable
 from tests.fakes import MemoryRecordStore
 

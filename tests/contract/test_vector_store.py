@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from search_service.ports import IndexSpec, Metric, Record, Row, RowKey, VectorStore, Version
+from search_service.ports import VectorStore
+from search_service.values import IndexSpec, Metric, Record, Row, RowKey, Version
 from servicekit.errors import InvalidField, NotFound
 
 DIMENSION = 48

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from search_service.ports import Outcome, Record, RecordStore, Version
+from search_service.ports import RecordStore
 from search_service.redis_store import RedisRecordStore
 from search_service.sweep import Sweeper
+from search_service.values import Outcome, Record, Version
 from servicekit.errors import BackendUnavailable
 from tests import redis_servers
 from tests.proxy import FaultProxy, proxy_to

@@ -11,11 +11,11 @@ from search_service.images import Images
 from search_service.index import Index
 from search_service.lease import Lease
 from search_service.model_change import ModelChanges
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Outcome, Version
 from search_service.query import Query
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
 from search_service.sweep import Sweeper
+from search_service.values import Binding, Collection, IndexSpec, Metric, Outcome, Version
 from search_service.writer import ModelVector, NewImage, Writer
 from tests.fakes_repair import RepairableRecordStore, RepairableVectorStore
 

@@ -6,16 +6,8 @@ from typing import Any
 import pytest
 
 from search_service import filters
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionExists,
-    CollectionNotFound,
-    ForceRequired,
-    ImageNotFound,
-    IndexSpec,
-    Metric,
-)
+from search_service.ports import CollectionExists, CollectionNotFound, ForceRequired, ImageNotFound
+from search_service.values import Binding, Collection, IndexSpec, Metric
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import Core, new_image
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_service.fusion import Fusion, Method, Neighbour, Ranking, fuse, similarity
-from search_service.ports import Metric
+from search_service.values import Metric
 
 
 def ranking(model: str, *ids: str, step: float = 0.1, metric: Metric = Metric.L2) -> Ranking:

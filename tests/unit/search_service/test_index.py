@@ -7,15 +7,9 @@ import pytest
 
 from search_service import filters
 from search_service.fusion import Fusion
-from search_service.ports import (
-    Binding,
-    CollectionNotFound,
-    FingerprintMismatch,
-    ImageNotFound,
-    IndexIncomplete,
-    ModelNotFound,
-)
+from search_service.ports import CollectionNotFound, FingerprintMismatch, ImageNotFound, IndexIncomplete, ModelNotFound
 from search_service.query import Query
+from search_service.values import Binding
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
 

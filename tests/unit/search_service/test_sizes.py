@@ -13,8 +13,8 @@ from search_service.catalogue import Described
 from search_service.fusion import Fusion, Method, Neighbour, Ranking
 from search_service.images import Page
 from search_service.index import Answer
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Record, Version
 from search_service.query import Query
+from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Version
 from servicekit.errors import InvalidField
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
 

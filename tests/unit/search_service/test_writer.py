@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from search_service.ports import DuplicateId, FingerprintMismatch, Outcome
+from search_service.ports import DuplicateId, FingerprintMismatch
+from search_service.values import Outcome
 from search_service.writer import NewImage, Writer
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, DeadlineExceeded, InvalidField
