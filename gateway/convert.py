@@ -8,7 +8,7 @@ from gateway.events import Acknowledged, Backoff, Event, Item
 from gateway.ports import Answer, Entry, Indexed, Outcome, Picture, Question
 from likeness.v1 import image_search_pb2, types_pb2
 from servicekit import status
-from servicekit.errors import invalid_field
+from servicekit.errors import ServiceError, invalid_field
 
 _OUTCOMES = {
     Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
@@ -58,7 +58,12 @@ def from_question(request: image_search_pb2.SearchImagesRequest | image_search_p
     if kind is None:
         raise invalid_field("query", "give an image or an image_id")
     picture = _picture(request.image) if kind == "image" else None
-    return Question(request.collection, picture, list(request.models), request)
+    partial = (
+        isinstance(request, image_search_pb2.SearchImagesRequest)
+        and not request.models
+        and not request.require_all_models
+    )
+    return Question(request.collection, picture, list(request.models), request, partial)
 
 
 def to_result(indexed: Indexed) -> image_search_pb2.IndexResult:
@@ -81,13 +86,18 @@ def to_search_response(answer: Answer) -> image_search_pb2.SearchImagesResponse:
     return image_search_pb2.SearchImagesResponse(
         hits=answer.found.hits,
         per_model=answer.found.per_model,
-        model_errors=answer.found.model_errors,
+        model_errors=[*answer.found.model_errors, *map(_model_error, answer.failed.items())],
         timings=image_search_pb2.Timings(
             total=_duration(answer.total_seconds),
             embed=_duration(answer.embed_seconds),
             search=_duration(answer.search_seconds),
         ),
     )
+
+
+def _model_error(failed: tuple[str, ServiceError]) -> types_pb2.ModelError:
+    model, error = failed
+    return types_pb2.ModelError(model=model, error=status.to_status(error))
 
 
 def to_compare_response(answer: Answer) -> image_search_pb2.CompareModelsResponse:

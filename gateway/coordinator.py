@@ -1,12 +1,13 @@
 """What takes both services: making collections, searching by picture."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gateway import hashes
 from gateway.ports import Answer, Embedded, Embedder, Model, ModelNotFound, Payload, Picture, Question, Search
-from servicekit.errors import NotFound, Resource, invalid_field
+from servicekit.errors import NotFound, Resource, ServiceError, invalid_field
 
 Ask: TypeAlias = Callable[[Question, Embedded | None], Awaitable[Payload]]
 
@@ -44,7 +45,7 @@ class Coordinator:
         served = {model.name: model for model in await self._embedder.models()}
         for name in models:
             if name not in served:
-                raise ModelNotFound(f"model {name!r} is not served", resource=Resource("model", name))
+                raise _not_served(name)
         return [served[name] for name in models or served]
 
     async def search(self, question: Question) -> Answer:
@@ -58,29 +59,28 @@ class Coordinator:
     async def _ask(self, question: Question, ask: Ask) -> Answer:
         now = asyncio.get_running_loop().time
         started = now()
-        if question.picture is None:
-            found, embed_seconds = await ask(question, None), 0.0
+        query = _Query(None)
+        if question.picture is not None:
+            found, query = await self._ask_by_picture(question, question.picture, ask)
         else:
-            found, embed_seconds = await self._ask_by_picture(question, question.picture, ask)
+            found = await ask(question, None)
         total_seconds = now() - started
-        return Answer(found, total_seconds, embed_seconds, total_seconds - embed_seconds)
+        return Answer(found, total_seconds, query.seconds, total_seconds - query.seconds, query.failed)
 
-    async def _ask_by_picture(self, question: Question, picture: Picture, ask: Ask) -> tuple[Payload, float]:
-        """Return the answer, and the seconds that embedding took: none where the collection has the vectors."""
-        now = asyncio.get_running_loop().time
+    async def _ask_by_picture(self, question: Question, picture: Picture, ask: Ask) -> tuple[Payload, "_Query"]:
+        """Return the answer, and what was asked: the stored vectors where the collection has them."""
         (sha256,) = await hashes.of_pictures([picture])
         models, known = await self._known(question.collection, sha256)
         if known:
+            query = _Query(Embedded.stored(sha256))
             try:
-                return await ask(question, Embedded.stored(sha256)), 0.0
+                return await ask(question, query.embedded), query
             except NotFound as error:
                 # The image that had them went in the meantime.
                 if error.code_reason != "IMAGE_NOT_FOUND":
                     raise
-        started = now()
-        query = await self._embed_query(picture, list(question.models) or models)
-        embed_seconds = now() - started
-        return await ask(question, query), embed_seconds
+        query = await self._query(picture, question, list(question.models) or models)
+        return await ask(question, query.embedded), query
 
     async def _known(self, collection: str, sha256: str) -> tuple[Sequence[str], bool]:
         """Return the collection's models, and whether it has the vectors of the picture."""
@@ -88,8 +88,36 @@ class Coordinator:
             return await self._search.models_of(collection), False
         return await self._search.find(collection, sha256)
 
-    async def _embed_query(self, picture: Picture, models: Sequence[str]) -> Embedded:
+    async def _query(self, picture: Picture, question: Question, models: Sequence[str]) -> "_Query":
+        """Embed a picture, with those models that are served where these will do."""
+        now = asyncio.get_running_loop().time
+        started = now()
+        failed: dict[str, ServiceError] = {}
+        try:
+            embedded = await self._embedded(picture, models)
+        except NotFound as error:
+            served = {model.name for model in await self._embedder.models()} if question.partial else set()
+            if error.code_reason != ModelNotFound.reason or served.isdisjoint(models):
+                raise
+            failed = {name: _not_served(name) for name in models if name not in served}
+            embedded = await self._embedded(picture, [name for name in models if name in served])
+        return _Query(embedded, now() - started, failed)
+
+    async def _embedded(self, picture: Picture, models: Sequence[str]) -> Embedded:
         (embedded,) = await self._embedder.embed([picture], models)
         if embedded.error:
             raise embedded.error.relocated("images[0]", "image")
         return embedded
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What the search service is asked with, the seconds that embedding took, and the models that are not served."""
+
+    embedded: Embedded | None
+    seconds: float = 0.0
+    failed: Mapping[str, ServiceError] = field(default_factory=dict)
+
+
+def _not_served(model: str) -> ModelNotFound:
+    return ModelNotFound(f"model {model!r} is not served", resource=Resource("model", model))

@@ -1,6 +1,6 @@
 """The values that the gateway looks into, and what it needs of the two services behind it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
@@ -110,22 +110,27 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to look for: a picture, or an image of the collection; `request` holds all the rest."""
+    """What to look for: a picture, or an image of the collection; `request` holds all the rest.
+
+    `partial`: an answer without the models that the embedder does not serve will do. None may be named then.
+    """
 
     collection: str
     picture: Picture | None
     models: Sequence[str]
     request: Payload
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and where the time went."""
+    """What was found, where the time went, and the models that had no part in it since they are not served."""
 
     found: Payload
     total_seconds: float
     embed_seconds: float
     search_seconds: float
+    failed: Mapping[str, errors.ServiceError]
 
 
 class Embedder(Protocol):

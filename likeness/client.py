@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
+from google.protobuf import wrappers_pb2
 
 from likeness.errors import from_rpc_error
 from likeness.v1 import embedder_pb2, image_search_pb2_grpc
@@ -63,6 +64,24 @@ class Client:
         """Delete a collection; one that holds images only with `force`."""
         _call(self._stub.DeleteCollection, pb.DeleteCollectionRequest(name=name, force=force))
 
+    def add_model(self, collection: str, model: str) -> pb.Collection:
+        """Give a collection one more model, that searches do not use yet, and return the collection."""
+        request = pb.AddModelRequest(collection=collection, model=model)
+        response: pb.AddModelResponse = _call(self._stub.AddModel, request)
+        return response.collection
+
+    def activate_model(self, collection: str, model: str, *, replaces: str = "", force: bool = False) -> pb.Collection:
+        """Let searches use a model, in place of another; one that lacks vectors only with `force`."""
+        request = pb.ActivateModelRequest(collection=collection, model=model, replaces=replaces, force=force)
+        response: pb.ActivateModelResponse = _call(self._stub.ActivateModel, request)
+        return response.collection
+
+    def remove_model(self, collection: str, model: str, *, force: bool = False) -> pb.Collection:
+        """Take a model from a collection, with its vectors; one that searches use only with `force`."""
+        request = pb.RemoveModelRequest(collection=collection, model=model, force=force)
+        response: pb.RemoveModelResponse = _call(self._stub.RemoveModel, request)
+        return response.collection
+
     def index(self, collection: str, entries: Sequence[pb.ImageEntry], *, request_id: str = "") -> list[pb.IndexResult]:
         """Add 1 to 64 images, together under 32 MiB, and return what became of each, in order."""
         request = pb.IndexImagesRequest(collection=collection, entries=entries, request_id=request_id)
@@ -77,6 +96,12 @@ class Client:
         """Ask several models the same question."""
         response: pb.CompareModelsResponse = _call(self._stub.CompareModels, request)
         return response
+
+    def delete_images(self, collection: str, image_ids: Sequence[str]) -> tuple[int, list[str]]:
+        """Delete up to 1,000 images, and return how many are gone and the ids that were not there."""
+        request = pb.DeleteImagesRequest(collection=collection, image_ids=image_ids)
+        response: pb.DeleteImagesResponse = _call(self._stub.DeleteImages, request)
+        return response.deleted_count, list(response.missing_ids)
 
     def evaluate(self, request: pb.EvaluateModelsRequest, *, timeout_seconds: float) -> pb.EvaluateModelsResponse:
         """Measure models against labels: a search a model for every image."""
@@ -110,6 +135,16 @@ class Client:
 
         for response in _pages(page):
             yield from response.images
+
+    def alive(self, *, timeout_seconds: float) -> None:
+        """Ask the gateway alone, and none of the parts that it needs, whether it answers."""
+        # On the wire these are HealthCheckRequest and HealthCheckResponse, for which every caller would need a package.
+        ask = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=wrappers_pb2.StringValue.SerializeToString,
+            response_deserializer=wrappers_pb2.Int32Value.FromString,
+        )
+        _call(ask, wrappers_pb2.StringValue(value="liveness"), timeout_seconds)
 
     def models(self, *, timeout_seconds: float | None = None) -> list[embedder_pb2.Model]:
         """Return the models that are served, by name."""

@@ -5,25 +5,36 @@ from typing import Annotated
 import typer
 
 from likeness import documents, tables
+from likeness.documents import Document
 from likeness.new_collection import Metric, Models, wanted
-from likeness.session import Json, print_json, session_of
+from likeness.session import Json, Session, print_json, session_of
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The collection's name: a-z, 0-9, _ and -.")]
 Description = Annotated[str, typer.Option(metavar="TEXT", help="What it is, for people.")]
 Force = Annotated[bool, typer.Option("--force", help="Delete it even if it holds images.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, as `likeness models` lists it.")]
+Replaces = Annotated[str, typer.Option("--replaces", metavar="MODEL", help="Model that goes in the same step.")]
+Incomplete = Annotated[
+    bool, typer.Option("--force", help="Even if some images have no vector of it: its searches do not find those.")
+]
+InUse = Annotated[bool, typer.Option("--force", help="Even if searches use it.")]
 
 
 @app.callback(invoke_without_command=True)
 def collections(context: typer.Context, json: Json = False) -> None:
-    """List collections; make and delete them.
+    """List collections; make and delete them, and change their models.
+
+    A model that is being built stands there with how many of the images have a vector of it.
 
     **Examples**
 
     * `likeness collections`
     * `likeness collections create pets --models colour,shape`
     * `likeness collections delete pets --force`
+    * `likeness collections add-model pets mine`, and `likeness index` of the same folders
+    * `likeness collections activate-model pets mine --replaces shape`
     """
     if context.invoked_subcommand:
         return
@@ -46,16 +57,13 @@ def create(
     description: Description = "",
     json: Json = False,
 ) -> None:
-    """Make a collection. Its models and its metric are fixed then."""
+    """Make a collection. Its metric is fixed then; its models may change."""
     session = session_of(context)
     collection = wanted(name, models, metric)
     collection.description = description
     with session.client() as client:
         made = documents.collection(client.create_collection(collection))
-    if json:
-        print_json(made)
-    else:
-        session.show(tables.collections([made]))
+    _answer(session, made, json=json)
 
 
 @app.command()
@@ -68,3 +76,58 @@ def delete(context: typer.Context, name: Name, *, force: Force = False, json: Js
         print_json({"deleted": name})
     else:
         session.say(f"Deleted {name}.")
+
+
+@app.command()
+def add_model(context: typer.Context, name: Name, model: Model, *, json: Json = False) -> None:
+    """Give a collection one more model, which searches use once it is activated.
+
+    From then on every write makes a vector of it too; `likeness index` of the same folders makes those of the images
+    that are there already. Safe to repeat.
+    """
+    session = session_of(context)
+    with session.client() as client:
+        changed = documents.collection(client.add_model(name, model))
+    _answer(session, changed, json=json)
+    if model not in changed["models"]:
+        session.say(
+            f"Searches do not use {model} yet. `likeness index` of the same folders as before, with -c {name} and the "
+            f"same options, feeds it; then `likeness collections activate-model {name} {model}`, with --replaces MODEL "
+            "where another one goes, lets them."
+        )
+
+
+@app.command()
+def activate_model(
+    context: typer.Context,
+    name: Name,
+    model: Model,
+    *,
+    replaces: Replaces = "",
+    force: Incomplete = False,
+    json: Json = False,
+) -> None:
+    """Let searches use a model that was added, in one step with the end of another one.
+
+    Each search is answered by the one or by the other, never by both. Safe to repeat.
+    """
+    session = session_of(context)
+    with session.client() as client:
+        changed = documents.collection(client.activate_model(name, model, replaces=replaces, force=force))
+    _answer(session, changed, json=json)
+
+
+@app.command()
+def remove_model(context: typer.Context, name: Name, model: Model, *, force: InUse = False, json: Json = False) -> None:
+    """Take a model from a collection, with its vectors. The last one that searches can use stays. Safe to repeat."""
+    session = session_of(context)
+    with session.client() as client:
+        changed = documents.collection(client.remove_model(name, model, force=force))
+    _answer(session, changed, json=json)
+
+
+def _answer(session: Session, collection: Document, *, json: bool) -> None:
+    if json:
+        print_json(collection)
+    else:
+        session.show(tables.collections([collection]))

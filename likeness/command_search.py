@@ -38,8 +38,9 @@ def search(
 
     * `likeness search holiday.jpg -k 20 --html found.html`
     * `likeness search --id 2024/beach.jpg --model shape --exclude-self`
+    * `curl https://example.org/photo.jpg | likeness search -`
     """
-    session, query, write = session_of(context), query_of(image, image_id), writer(html)
+    session, query, write = session_of(context), query_of(image, image_id), writer(html, image)
     request = pb.SearchImagesRequest(
         collection=collection,
         models=models,
@@ -74,7 +75,7 @@ def compare(
 
     * `likeness compare holiday.jpg --model colour --model shape --html compared.html`
     """
-    session, query, write = session_of(context), query_of(image, image_id), writer(html)
+    session, query, write = session_of(context), query_of(image, image_id), writer(html, image)
     request = pb.CompareModelsRequest(collection=collection, models=models, top_k=top_k, **query.fields())
     with session.client() as client:
         document = documents.compare(client.compare(request), collection, _described(client, collection, query))
@@ -85,7 +86,7 @@ def compare(
 def _described(client: Client, collection: str, query: Query) -> Document:
     """Return the query with the address of its picture, which an image that is indexed has in its record."""
     if query.path is not None:
-        return {**query.document(), "uri": query.path.resolve().as_uri()}
+        return {**query.document(), "uri": query.uri}
     return {**query.document(), "uri": client.image(collection, query.image_id or "").uri}
 
 

@@ -1,11 +1,12 @@
 """What `--json` prints: one document a command, whose keys are stable."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from google.protobuf import json_format
 
 from likeness.errors import LikenessError, from_status
+from likeness.folders import UNREAD_FORMATS, Found
 from likeness.report import CREATED, UNCHANGED, UPDATED, Refusal, Report
 from likeness.v1 import embedder_pb2, types_pb2
 from likeness.v1 import image_search_pb2 as pb
@@ -18,11 +19,22 @@ def collection(made: pb.Collection) -> Document:
     return {
         "name": made.name,
         "models": list(made.models),
+        "bindings": [_binding(binding) for binding in made.bindings],
         "metric": metric_name(made.metric),
         "index": pb.IndexParams.Kind.Name(made.index.kind).removeprefix("KIND_"),
         "description": made.description,
         "image_count": made.image_count,
         "create_time": made.create_time.ToJsonString(),
+    }
+
+
+def _binding(bound: pb.ModelBinding) -> Document:
+    return {
+        "model": bound.model,
+        "state": pb.ModelBinding.State.Name(bound.state).removeprefix("STATE_"),
+        "image_count": bound.image_count,
+        "dimension": bound.dimension,
+        "fingerprint": bound.fingerprint,
     }
 
 
@@ -47,7 +59,7 @@ def search(response: pb.SearchImagesResponse, collection_name: str, query: Docum
         "collection": collection_name,
         "query": query,
         "hits": [fused_hit(hit) for hit in response.hits],
-        "per_model": _per_model(response.per_model),
+        "per_model": _per_model(response.per_model, hit),
         "model_errors": [
             {"model": failed.model, **error(from_status(failed.error))} for failed in response.model_errors
         ],
@@ -59,11 +71,11 @@ def search(response: pb.SearchImagesResponse, collection_name: str, query: Docum
 
 
 def compare(response: pb.CompareModelsResponse, collection_name: str, query: Document) -> Document:
-    """Return a comparison; `kendall_tau` is null where two lists share fewer than two images."""
+    """Return a comparison, without attributes; `kendall_tau` is null where two lists share fewer than two images."""
     return {
         "collection": collection_name,
         "query": query,
-        "per_model": _per_model(response.per_model),
+        "per_model": _per_model(response.per_model, _bare_hit),
         "agreements": [
             {
                 "model_a": pair.model_a,
@@ -105,12 +117,14 @@ def duplicates(groups: Sequence[Sequence[str]], request: pb.FindDuplicatesReques
     }
 
 
-def index(counts: Report, collection_name: str, seconds: float) -> Document:
-    """Return what became of the pictures."""
+def index(counts: Report, found: Found, collection_name: str, seconds: float) -> Document:
+    """Return what became of the pictures, and how many other files were passed over."""
+    unread = {extension: count for extension, count in sorted(found.skipped.items()) if extension in UNREAD_FORMATS}
     return {
         "collection": collection_name,
         **{outcome: counts.counted(outcome) for outcome in (CREATED, UPDATED, UNCHANGED)},
         "refused": [_refusal(refused) for refused in counts.refused],
+        "skipped": {"files": found.skipped.total(), "unread_formats": unread},
         "seconds": round(seconds, 3),
     }
 
@@ -131,31 +145,42 @@ def error(problem: LikenessError) -> Document:
     return {"code": problem.code, "reason": problem.reason, "message": problem.message}
 
 
+def failure(problem: LikenessError) -> Document:
+    """Return what stands in place of an answer."""
+    violations = [{"field": broken.field, "description": broken.description} for broken in problem.violations]
+    return {"error": {**error(problem), "violations": violations}}
+
+
 def metric_name(metric: int) -> str:
     """Return L2 or COSINE."""
     return types_pb2.Metric.Name(metric).removeprefix("METRIC_")
 
 
 def _refusal(refused: Refusal) -> Document:
-    return {"path": str(refused.photo.path), "image_id": refused.photo.image_id, **error(refused.error)}
+    return {"path": str(refused.path), "image_id": refused.image_id, **error(refused.error)}
 
 
-def _per_model(lists: Sequence[types_pb2.ModelHits]) -> list[Document]:
+def _per_model(
+    lists: Sequence[types_pb2.ModelHits], as_document: Callable[[types_pb2.Hit], Document]
+) -> list[Document]:
     return [
-        {"model": own.model, "metric": metric_name(own.metric), "hits": [hit(found) for found in own.hits]}
+        {"model": own.model, "metric": metric_name(own.metric), "hits": [as_document(found) for found in own.hits]}
         for own in lists
     ]
 
 
 def hit(found: types_pb2.Hit) -> Document:
     """Return one look-alike of a model's own list."""
+    return {**_bare_hit(found), "attributes": _plain(found.attributes)}
+
+
+def _bare_hit(found: types_pb2.Hit) -> Document:
     return {
         "image_id": found.image_id,
         "rank": found.rank,
         "distance": found.distance,
         "similarity": found.similarity,
         "uri": found.uri,
-        "attributes": _plain(found.attributes),
     }
 
 

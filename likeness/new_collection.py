@@ -27,8 +27,14 @@ Metric = Annotated[MetricName | None, typer.Option(case_sensitive=False, help="M
 
 
 def wanted(name: str, models: Sequence[str] | None, metric: MetricName | None) -> pb.Collection:
-    """Return the collection that a caller asks for; names of models may be parted by commas."""
+    """Return the collection that a caller asks for; names of models may be parted by commas.
+
+    Raises:
+        LikenessError: INVALID_FIELD, `models` is given and names none.
+    """
     names = [model.strip() for text in models or () for model in text.split(",") if model.strip()]
+    if models and not names:
+        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", "--models names no model; leave it out for all")
     return pb.Collection(name=name, models=names, metric=f"METRIC_{metric}" if metric else None)
 
 
@@ -47,7 +53,7 @@ def ensure(client: Client, collection: pb.Collection) -> pb.Collection:
     other_models = collection.models and set(collection.models) != set(found.models)
     if other_models or collection.metric not in (types_pb2.METRIC_UNSPECIFIED, found.metric):
         metric = types_pb2.Metric.Name(found.metric).removeprefix("METRIC_")
-        message = f"{found.name} has the models {', '.join(found.models)} and the metric {metric}, which never change"
+        message = f"{found.name} has the models {', '.join(found.models)} and the metric {metric}"
         raise LikenessError("FAILED_PRECONDITION", "COLLECTION_DIFFERS", message)
     return found
 

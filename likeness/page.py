@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import jinja2
 
 from likeness.documents import Document
+from likeness.image_ids import readable
 from likeness.thumbnails import Thumbnails
 
 FUSED = "fused"
@@ -13,7 +14,7 @@ FUSED = "fused"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one model contributed to a fused hit; `share` is its part of the score, in [0, 1]."""
+    """What one model contributed to a fused hit: `share` of the score, in [0, 1]. Rank 0: its list lacks the image."""
 
     model: str
     hue: int
@@ -32,9 +33,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One hit as it is shown; `picture` is a data: address, or empty where there is none to show."""
+    """One hit as it is shown: `name` is its id as a path; `picture` a data: address, or empty where there is none."""
 
     image_id: str
+    name: str
     rank: int
     distance: float
     similarity: float
@@ -81,7 +83,7 @@ class _Page:
             columns=[self._fused(), *columns] if FUSED in self._ranks else columns,
             rows=max((len(ranks) for ranks in self._ranks.values()), default=0),
             hues=self._hues,
-            query_name=query["image_id"] or query["path"].rpartition("/")[2],
+            query_name=readable(query["image_id"] or "") or query["path"].rpartition("/")[2],
             query_picture=self._thumbnails.large(query["uri"]),
         )
 
@@ -97,11 +99,12 @@ class _Page:
     def _card(self, hit: Document, *, parts: Sequence[Part] = (), elsewhere: Sequence[Place] = ()) -> Card:
         return Card(
             image_id=hit["image_id"],
+            name=readable(hit["image_id"]),
             rank=hit["rank"],
             distance=hit["distance"],
             similarity=hit["similarity"],
             picture=self._thumbnails.small(hit["uri"]),
-            label=str(hit["attributes"].get("label", "")),
+            label=str(hit.get("attributes", {}).get("label", "")),
             parts=parts,
             elsewhere=elsewhere,
         )

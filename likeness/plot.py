@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from likeness.documents import Document
-from likeness.tables import measured, plain
+from likeness.listing import plain
+from likeness.tables import measured
 
 _INK, _LINE = "#1c1d20", "#dfe0dc"
 # Okabe and Ito's palette, told apart by the colour-blind too; the fused list is dark.

@@ -10,6 +10,7 @@ from likeness.documents import Document
 from likeness.errors import LikenessError
 
 _FORMATS = (".svg", ".png", ".pdf")
+_DRAWN_BY = b"matplotlib"
 
 PlotFile = Annotated[
     Path | None,
@@ -21,18 +22,33 @@ def plotter(file: Path | None) -> Callable[[Document], None]:
     """Return what draws the chart of a measurement into a file, or does nothing without one.
 
     Raises:
-        LikenessError: PLOT_EXTRA_MISSING or INVALID_FIELD, and before anything is asked.
+        LikenessError: PLOT_EXTRA_MISSING, INVALID_FIELD, or FILE_EXISTS, and before anything is asked: the file is
+            another one that is no chart.
     """
     if file is None:
         return lambda _document: None
     if file.suffix.lower() not in _FORMATS:
         raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", f"--plot: FILE must end in {', '.join(_FORMATS)}")
+    if not _may_be_replaced(file):
+        message = f"{file} is there already, and is no chart: give --plot another file"
+        raise LikenessError("INVALID_ARGUMENT", "FILE_EXISTS", message)
     try:
         from likeness import plot  # noqa: PLC0415 its library is an extra
     except ImportError:
         message = "--plot needs matplotlib: pip install 'likeness[plot]'"
         raise LikenessError("FAILED_PRECONDITION", "PLOT_EXTRA_MISSING", message) from None
     return lambda document: _write(file, plot.draw(document, file.suffix.lower().removeprefix(".")))
+
+
+def _may_be_replaced(file: Path) -> bool:
+    """Say whether a file is empty or names what charts are drawn by; what is no regular file holds nothing."""
+    if not file.is_file():
+        return True
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return False
+    return not content or _DRAWN_BY in content.lower()
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from likeness.errors import LikenessError
 from likeness.photos import Photo
@@ -13,9 +14,10 @@ CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A picture that cannot be indexed, and why."""
+    """What cannot be indexed, and why: a picture, or a folder, which has no id."""
 
-    photo: Photo
+    path: Path
+    image_id: str | None
     error: LikenessError
 
 
@@ -38,8 +40,13 @@ class Report:
     def refuse(self, photo: Photo, error: LikenessError) -> None:
         """Note that a picture cannot be indexed."""
         with self._lock:
-            self._refused.append(Refusal(photo, error))
+            self._refused.append(Refusal(photo.path, photo.image_id, error))
         self._advanced()
+
+    def refuse_folder(self, path: Path, error: LikenessError) -> None:
+        """Note that a folder cannot be looked into."""
+        with self._lock:
+            self._refused.append(Refusal(path, None, error))
 
     def counted(self, outcome: str) -> int:
         """Return how many pictures ended so."""
@@ -51,7 +58,13 @@ class Report:
         return sum(self._counts.values())
 
     @property
-    def refused(self) -> Sequence[Refusal]:
-        """The pictures that it does not hold, by path."""
+    def settled(self) -> int:
+        """How many pictures the run is done with."""
         with self._lock:
-            return sorted(self._refused, key=lambda refusal: refusal.photo.path)
+            return self.indexed + sum(refusal.image_id is not None for refusal in self._refused)
+
+    @property
+    def refused(self) -> Sequence[Refusal]:
+        """What it does not hold, by path."""
+        with self._lock:
+            return sorted(self._refused, key=lambda refusal: refusal.path)

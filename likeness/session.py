@@ -1,7 +1,11 @@
 """What every command shares: the address, and the two places to write to."""
 
 import json
+import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -11,23 +15,20 @@ from rich.text import Text
 
 from likeness.client import Client
 from likeness.errors import LikenessError
-from likeness.tables import plain
+from likeness.listing import answers, plain
+
+EXIT_PARTLY = 3
+"""Exit status of a command that did only a part of what it was asked for."""
 
 Collection = Annotated[str, typer.Option("--collection", "-c", metavar="NAME", help="Collection to work on.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, an error too, and nothing else there.")
+]
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long to wait for the answer.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
 
-_ADVICE = {
-    "UNAVAILABLE": "Is the gateway running? `likeness --address HOST:PORT`, or LIKENESS_ADDRESS, says where it is.",
-    "COLLECTION_NOT_FOUND": "`likeness collections` lists what there is; `likeness index DIR` makes one.",
-    "MODEL_NOT_FOUND": "`likeness models` lists what there is.",
-    "MODEL_FINGERPRINT_MISMATCH": "The model changed since the collection was made: index into a new collection.",
-    "FORCE_REQUIRED": "Add --force to delete it with all that is in it.",
-    "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",
-    "OVERLOADED": "Try again later, or with a smaller --concurrency.",
-}
+_SCHEME = re.compile(r"(https?|grpcs?|tcp)://")
 
 
 class Session:
@@ -43,9 +44,10 @@ class Session:
 
     def show(self, *renderables: RenderableType) -> None:
         """Print tables, and lines that stay whole, for people."""
-        console = Console(highlight=False)
-        for renderable in renderables:
-            console.print(renderable, soft_wrap=isinstance(renderable, Text))
+        console = answers()
+        with _written():
+            for renderable in renderables:
+                console.print(renderable, soft_wrap=isinstance(renderable, Text))
 
     def waiting(self, text: str) -> Status:
         """Show a person, on a terminal alone, that something takes its time, while the block runs."""
@@ -56,15 +58,37 @@ class Session:
         self.messages.print(plain(text), style=style, soft_wrap=True)
 
 
+def require_target(address: str) -> str:
+    """Return an address as given.
+
+    Raises:
+        LikenessError: it is empty, or has a scheme that gRPC does not know.
+    """
+    if not address or _SCHEME.match(address):
+        message = f"--address is HOST:PORT, such as 127.0.0.1:50050, and without a scheme; it is {address!r}"
+        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", message)
+    return address
+
+
 def print_json(document: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print a document for programs; ASCII, whatever the terminal speaks."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    with _written():
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.flush()
 
 
-def explain(error: LikenessError) -> str:
-    """Return one line: what happened, and what to do."""
-    advice = _ADVICE.get(error.reason, "")
-    return f"{error.reason}: {error.message.rstrip('.')}. {advice}".rstrip()
+@contextmanager
+def _written() -> Iterator[None]:
+    """Raise OUTPUT_UNWRITABLE where stdout takes no more, as on a full disk; a closed pipe ends the program quietly."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still in the buffer would fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        message = f"the answer cannot be written: {error.strerror}"
+        raise LikenessError("UNKNOWN", "OUTPUT_UNWRITABLE", message) from None
 
 
 def session_of(context: typer.Context) -> Session:

@@ -1,7 +1,8 @@
 """Answers that are kept for a while, so that a request made again is answered and not carried out again."""
 
 from search_service import limits
-from search_service.ports import Kept, RecordStore
+from search_service.ports import RecordStore
+from search_service.values import Kept
 from servicekit.errors import invalid_field
 
 

@@ -9,11 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from search_service import encoding, limits
+from search_service import encoding, limits, sizes
 from search_service.ports import (
-    Binding,
-    Collection,
-    Coverage,
     FingerprintMismatch,
     ForceRequired,
     IndexIncomplete,
@@ -21,6 +18,7 @@ from search_service.ports import (
     RecordStore,
     VectorStore,
 )
+from search_service.values import Binding, Collection, Coverage
 from servicekit.errors import Resource, invalid_field
 
 _UID_BYTES = 8
@@ -64,12 +62,13 @@ class Catalogue:
         """
         limits.require_collection(wanted)
         uid = secrets.token_hex(_UID_BYTES)
+        index = await self._vectors.resolved(wanted.index)
         bindings = tuple(replace(binding, space=new_space(uid)) for binding in wanted.bindings)
-        collection = replace(wanted, uid=uid, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
+        collection = replace(wanted, uid=uid, index=index, bindings=bindings, create_ms=time.time_ns() // 1_000_000)
         await self._records.prepare(collection)
         spaces = [(binding.space, binding.dimension) for binding in bindings]
         text = encoding.collection_text(collection)
-        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, wanted.index, text) for space in spaces))
+        await asyncio.gather(*(self._vectors.create(*space, wanted.metric, index, text) for space in spaces))
         await self._records.register(collection, self._horizon)
         return Described(collection)
 
@@ -86,7 +85,7 @@ class Catalogue:
         limits.require_page(page_size)
         after = decode_token(page_token)
         found = [c for c in await self._records.collections() if c.name > after]
-        page = found[: page_size or DEFAULT_PAGE]
+        page = sizes.fitting(found[: page_size or DEFAULT_PAGE], sizes.of_collection)
         more = len(found) > len(page)
         return Page([await self._described(c) for c in page], encode_token(page[-1].name) if more else "")
 

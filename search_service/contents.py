@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search_service import limits
-from search_service.ports import Binding, Collection, Record, RecordStore, RowKey, Vector, VectorStore
+from search_service.ports import RecordStore, VectorStore
+from search_service.values import Binding, Collection, Record, RowKey, Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Messages to values and back. Numpy arrays and Structs are made here and nowhere else."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import catalogue, fusion, images, index, ports, query, reading, writer
+from search_service import fusion, images, index, ports, query, reading, values, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
 from servicekit import status
@@ -17,134 +17,83 @@ from servicekit.errors import InvalidField, invalid_field
 T = TypeVar("T")
 Enum = TypeVar("Enum", bound=int)
 DEFAULT_TOP_K = 10
-_METRICS = {
-    types_pb2.METRIC_UNSPECIFIED: ports.Metric.L2,
-    types_pb2.METRIC_L2: ports.Metric.L2,
-    types_pb2.METRIC_COSINE: ports.Metric.COSINE,
+METRICS = {
+    types_pb2.METRIC_UNSPECIFIED: values.Metric.L2,
+    types_pb2.METRIC_L2: values.Metric.L2,
+    types_pb2.METRIC_COSINE: values.Metric.COSINE,
 }
-_METRIC_VALUES = {ports.Metric.L2: types_pb2.METRIC_L2, ports.Metric.COSINE: types_pb2.METRIC_COSINE}
+METRIC_VALUES = {values.Metric.L2: types_pb2.METRIC_L2, values.Metric.COSINE: types_pb2.METRIC_COSINE}
 _METHODS = {
     types_pb2.Fusion.METHOD_UNSPECIFIED: fusion.Method.RECIPROCAL_RANK,
     types_pb2.Fusion.METHOD_RECIPROCAL_RANK: fusion.Method.RECIPROCAL_RANK,
     types_pb2.Fusion.METHOD_WEIGHTED_DISTANCE: fusion.Method.WEIGHTED_DISTANCE,
 }
-_KINDS = {
-    image_search_pb2.IndexParams.KIND_UNSPECIFIED: "",
-    image_search_pb2.IndexParams.KIND_FLAT: "FLAT",
-    image_search_pb2.IndexParams.KIND_HNSW: "HNSW",
-    image_search_pb2.IndexParams.KIND_IVF_FLAT: "IVF_FLAT",
-    image_search_pb2.IndexParams.KIND_IVF_SQ8: "IVF_SQ8",
-    image_search_pb2.IndexParams.KIND_DISKANN: "DISKANN",
-    image_search_pb2.IndexParams.KIND_HNSW_SQ: "HNSW_SQ",
-    image_search_pb2.IndexParams.KIND_IVF_RABITQ: "IVF_RABITQ",
-}
-_KIND_VALUES = {name: kind for kind, name in _KINDS.items()}
 _CONSISTENCIES = {
     types_pb2.CONSISTENCY_UNSPECIFIED: reading.Consistency.BOUNDED,
     types_pb2.CONSISTENCY_BOUNDED: reading.Consistency.BOUNDED,
     types_pb2.CONSISTENCY_STRONG: reading.Consistency.STRONG,
 }
 _OUTCOMES = {
-    ports.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
-    ports.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
-    ports.Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
+    values.Outcome.CREATED: image_search_pb2.IndexResult.OUTCOME_CREATED,
+    values.Outcome.UPDATED: image_search_pb2.IndexResult.OUTCOME_UPDATED,
+    values.Outcome.UNCHANGED: image_search_pb2.IndexResult.OUTCOME_UNCHANGED,
 }
 
 
-def _known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
+def known(field: str, values: Mapping[Enum, T], value: Enum) -> T:
+    """Return what a number of an enum means.
+
+    Raises:
+        InvalidField: it means nothing.
+    """
     if value not in values:
         raise invalid_field(field, f"{value} is no value of this enum")
     return values[value]
 
 
-def from_collection(message: image_search_pb2.Collection) -> ports.Collection:
-    """Return the collection that a caller wants made; its uid and vector spaces are given later."""
-    given = message.index
-    defaults = ports.IndexSpec()
-    return ports.Collection(
-        uid="",
-        name=message.name,
-        metric=_known("collection.metric", _METRICS, message.metric),
-        index=ports.IndexSpec(
-            kind=_known("collection.index.kind", _KINDS, given.kind),
-            m=given.m or defaults.m,
-            ef_construction=given.ef_construction or defaults.ef_construction,
-            nlist=given.nlist or defaults.nlist,
-        ),
-        bindings=tuple(map(from_binding, message.bindings)),
-        description=message.description,
-    )
-
-
-def to_collection(described: catalogue.Described) -> image_search_pb2.Collection:
-    """Return a collection as a message."""
-    collection = described.collection
-    spec = collection.index
-    return image_search_pb2.Collection(
-        name=collection.name,
-        models=[binding.model for binding in collection.active],
-        metric=_METRIC_VALUES[collection.metric],
-        index=image_search_pb2.IndexParams(
-            kind=_KIND_VALUES[spec.kind], m=spec.m, ef_construction=spec.ef_construction, nlist=spec.nlist
-        ),
-        description=collection.description,
-        bindings=[_to_binding(binding, described.coverage) for binding in collection.bindings],
-        create_time=_time(collection.create_ms),
-        image_count=described.coverage.images,
-    )
-
-
-def from_binding(message: image_search_pb2.ModelBinding) -> ports.Binding:
-    """Return a model that a collection is to have."""
-    return ports.Binding(message.model, message.fingerprint, message.dimension)
-
-
-def _to_binding(binding: ports.Binding, coverage: ports.Coverage) -> image_search_pb2.ModelBinding:
-    kind = image_search_pb2.ModelBinding
-    return kind(
-        model=binding.model,
-        fingerprint=binding.fingerprint,
-        dimension=binding.dimension,
-        state=kind.STATE_BUILDING if binding.building else kind.STATE_ACTIVE,
-        image_count=coverage.by_tag.get(binding.tag, 0),
-    )
-
-
-def from_version(message: search_pb2.ImageVersion) -> ports.Version:
+def from_version(message: search_pb2.ImageVersion) -> values.Version:
     """Return what a caller says an image is."""
     attributes = {name: plain(value) for name, value in message.attributes.fields.items()}
-    return ports.Version(message.image_id, message.content_sha256, message.uri, attributes)
+    return values.Version(message.image_id, message.content_sha256, message.uri, attributes)
 
 
-def from_image(message: search_pb2.ImageVectors) -> writer.NewImage:
-    """Return an image to write."""
-    vectors = [from_embedding(embedding) for embedding in message.embeddings]
+def from_image(message: search_pb2.ImageVectors, field: str) -> writer.NewImage:
+    """Return an image to write; `field` is its place in the request."""
+    vectors = [from_embedding(each, f"{field}.embeddings[{i}]") for i, each in enumerate(message.embeddings)]
     return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors)
 
 
-def from_embedding(message: embedder_pb2.Embedding) -> writer.ModelVector:
-    """Return one model's vector, from whichever of its two spellings is set."""
-    packed = message.vector.float32_le
+def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelVector:
+    """Return one model's vector, from whichever of its two spellings is set; `field` is its place in the request.
+
+    Raises:
+        InvalidField: both are set, there are bytes left over, or `dimension` is set and is not the vector's.
+    """
+    packed, values = message.vector.float32_le, message.vector.values
+    if packed and values:
+        raise invalid_field(f"{field}.vector", "set values or float32_le, not both")
     if len(packed) % 4:
-        raise invalid_field("vector.float32_le", "4 bytes for each component")
-    vector = np.frombuffer(packed, "<f4") if packed else np.array(message.vector.values, np.float32)
+        raise invalid_field(f"{field}.vector.float32_le", f"4 bytes for each component, not {len(packed)} in all")
+    vector = np.frombuffer(packed, "<f4") if packed else np.array(values, np.float32)
+    if message.dimension not in (0, vector.size):
+        raise invalid_field(f"{field}.dimension", f"the vector has {vector.size} components, not {message.dimension}")
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
-def to_check_result(known: writer.Known | InvalidField) -> search_pb2.CheckResult:
+def to_check_result(has: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
-    if isinstance(known, InvalidField):
-        return search_pb2.CheckResult(error=status.to_status(known))
-    unchanged = known is writer.Known.UNCHANGED
-    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or known is writer.Known.CONTENT)
+    if isinstance(has, InvalidField):
+        return search_pb2.CheckResult(error=status.to_status(has))
+    unchanged = has is writer.Known.UNCHANGED
+    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or has is writer.Known.CONTENT)
 
 
-def to_index_result(version: ports.Version, outcome: ports.Outcome) -> image_search_pb2.IndexResult:
+def to_index_result(version: values.Version, outcome: values.Outcome) -> image_search_pb2.IndexResult:
     """Return what became of one write as a message."""
     result = image_search_pb2.IndexResult(image_id=version.image_id, content_sha256=version.content_sha256)
-    if outcome is ports.Outcome.CONFLICT:
+    if outcome is values.Outcome.CONFLICT:
         result.error.CopyFrom(_conflict(f"another write or delete of {version.image_id!r} won"))
-    elif outcome is ports.Outcome.GONE:
+    elif outcome is values.Outcome.GONE:
         result.error.CopyFrom(_conflict(f"the content of {version.image_id!r} is known no more", content="gone"))
     else:
         result.outcome = _OUTCOMES[outcome]
@@ -164,17 +113,16 @@ def from_search(message: search_pb2.SearchRequest) -> query.Query:
     """Return what a caller looks for."""
     return query.Query(
         collection=message.collection,
-        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
-        content_sha256=message.vectors.content_sha256,
-        image_id=message.image_id,
+        **_looked_for(message),
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         max_distance=message.max_distance if message.HasField("max_distance") else None,
         exclude_self=message.exclude_self,
+        include_attributes=message.include_attributes,
         fusion=from_fusion(message.fusion),
         require_all_models=message.require_all_models,
-        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        consistency=known("consistency", _CONSISTENCIES, message.consistency),
         params=_search_params(message.search_params),
     )
 
@@ -183,14 +131,12 @@ def from_compare(message: search_pb2.CompareRequest) -> query.Query:
     """Return what a caller compares models by."""
     return query.Query(
         collection=message.collection,
-        vectors=[from_embedding(embedding) for embedding in message.vectors.embeddings],
-        content_sha256=message.vectors.content_sha256,
-        image_id=message.image_id,
+        **_looked_for(message),
         models=list(message.models),
         top_k=message.top_k or DEFAULT_TOP_K,
         condition=from_filter(message.filter) if message.HasField("filter") else None,
         require_all_models=True,
-        consistency=_known("consistency", _CONSISTENCIES, message.consistency),
+        consistency=known("consistency", _CONSISTENCIES, message.consistency),
         params=_search_params(message.search_params),
     )
 
@@ -199,9 +145,20 @@ def _search_params(message: types_pb2.SearchParams) -> reading.SearchParams:
     return reading.SearchParams(message.ef, message.nprobe, message.search_list)
 
 
+def _looked_for(message: search_pb2.SearchRequest | search_pb2.CompareRequest) -> dict[str, Any]:
+    kind = message.WhichOneof("query")
+    if kind is None:
+        raise invalid_field("query", "give vectors or an image_id")
+    given = message.vectors
+    if kind == "vectors" and not given.embeddings and not given.content_sha256:
+        raise invalid_field("vectors.embeddings", "give vectors, or the hash of a content")
+    vectors = [from_embedding(each, f"vectors.embeddings[{i}]") for i, each in enumerate(given.embeddings)]
+    return {"vectors": vectors, "content_sha256": given.content_sha256, "image_id": message.image_id}
+
+
 def from_fusion(message: types_pb2.Fusion) -> fusion.Fusion:
     """Return how lists become one."""
-    method = _known("fusion.method", _METHODS, message.method)
+    method = known("fusion.method", _METHODS, message.method)
     return fusion.Fusion(method, dict(message.weights), message.k or fusion.DEFAULT_K)
 
 
@@ -235,17 +192,17 @@ def to_compare_response(comparison: index.Comparison) -> search_pb2.CompareRespo
 
 
 def _model_hits(
-    ranking: fusion.Ranking, records: Mapping[str, ports.Record], include_attributes: bool
+    ranking: fusion.Ranking, records: Mapping[str, values.Record], include_attributes: bool
 ) -> types_pb2.ModelHits:
     hits = []
     for near in ranking.neighbours:
         cosine = fusion.similarity(near.distance, ranking.metric)
         hit = types_pb2.Hit(image_id=near.image_id, rank=near.rank, distance=near.distance, similarity=cosine)
         hits.append(_described(hit, records, include_attributes))
-    return types_pb2.ModelHits(model=ranking.model, metric=_METRIC_VALUES[ranking.metric], hits=hits)
+    return types_pb2.ModelHits(model=ranking.model, metric=METRIC_VALUES[ranking.metric], hits=hits)
 
 
-def _fused_hit(fused: fusion.Fused, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+def _fused_hit(fused: fusion.Fused, records: Mapping[str, values.Record], include_attributes: bool) -> types_pb2.Hit:
     hit = types_pb2.Hit(
         image_id=fused.image_id,
         rank=fused.rank,
@@ -260,7 +217,7 @@ def _fused_hit(fused: fusion.Fused, records: Mapping[str, ports.Record], include
     return _described(hit, records, include_attributes)
 
 
-def _described(hit: types_pb2.Hit, records: Mapping[str, ports.Record], include_attributes: bool) -> types_pb2.Hit:
+def _described(hit: types_pb2.Hit, records: Mapping[str, values.Record], include_attributes: bool) -> types_pb2.Hit:
     version = records[hit.image_id].version
     hit.uri = version.uri
     if include_attributes:
@@ -268,7 +225,7 @@ def _described(hit: types_pb2.Hit, records: Mapping[str, ports.Record], include_
     return hit
 
 
-def to_record(record: ports.Record) -> image_search_pb2.ImageRecord:
+def to_record(record: values.Record) -> image_search_pb2.ImageRecord:
     """Return a record as a message."""
     message = image_search_pb2.ImageRecord(
         image_id=record.version.image_id,
@@ -276,8 +233,8 @@ def to_record(record: ports.Record) -> image_search_pb2.ImageRecord:
         uri=record.version.uri,
         width_px=record.width_px,
         height_px=record.height_px,
-        create_time=_time(record.create_ms),
-        update_time=_time(record.update_ms),
+        create_time=timestamp(record.create_ms),
+        update_time=timestamp(record.update_ms),
     )
     message.attributes.update(record.version.attributes)
     return message
@@ -290,7 +247,8 @@ def to_list_response(page: images.Page) -> image_search_pb2.ListImagesResponse:
     )
 
 
-def _time(milliseconds: int) -> Timestamp:
+def timestamp(milliseconds: int) -> Timestamp:
+    """Return a time since 1970 as a message."""
     time = Timestamp()
     time.FromMilliseconds(milliseconds)
     return time

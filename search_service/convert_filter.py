@@ -6,12 +6,10 @@ from typing import Any
 from likeness.v1 import types_pb2
 from search_service import filters
 from search_service.convert_struct import plain
+from search_service.limits import MAX_ATTRIBUTE_CHARS, MAX_FILTER_DEPTH
 from servicekit.errors import invalid_field
 
-_MAX_NAME_CHARS = 128
 _MAX_VALUES = 1000
-# As deep as a filter may be and a little more: the core says what is wrong, this only ends the recursion.
-_MAX_LEVELS = 16
 _GROUPS: dict[str, type[filters.AllOf | filters.AnyOf | filters.NoneOf]] = {
     "all_of": filters.AllOf,
     "any_of": filters.AnyOf,
@@ -20,47 +18,54 @@ _GROUPS: dict[str, type[filters.AllOf | filters.AnyOf | filters.NoneOf]] = {
 _BOUNDS = ("gt", "gte", "lt", "lte")
 
 
-def from_filter(message: types_pb2.Filter, level: int = 0) -> filters.Filter:
-    """Return the filter of a message.
+def from_filter(message: types_pb2.Filter, field: str = "filter", level: int = 1) -> filters.Filter:
+    """Return the filter of a message; `field` is its place in the request.
 
     Raises:
         InvalidField: a node says nothing, or says it in a way that has no meaning.
     """
+    if level > MAX_FILTER_DEPTH:
+        raise invalid_field("filter", f"at most {MAX_FILTER_DEPTH} levels deep")
     kind = message.WhichOneof("kind")
-    if kind is None or level > _MAX_LEVELS:
-        raise invalid_field("filter", "every node must hold a list or a condition, at most 8 levels deep")
+    if kind is None:
+        raise invalid_field(field, "must hold all_of, any_of, none_of or a condition")
     if kind == "condition":
-        return _condition(message.condition)
-    return _GROUPS[kind]([from_filter(member, level + 1) for member in getattr(message, kind).filters])
+        return _condition(message.condition, f"{field}.condition")
+    members = enumerate(getattr(message, kind).filters)
+    return _GROUPS[kind]([from_filter(each, f"{field}.{kind}.filters[{i}]", level + 1) for i, each in members])
 
 
-def _condition(message: types_pb2.Condition) -> filters.Filter:
+def _condition(message: types_pb2.Condition, field: str) -> filters.Filter:
     name = message.attribute
-    if not 1 <= len(name) <= _MAX_NAME_CHARS:
-        raise invalid_field("filter.condition.attribute", f"1 to {_MAX_NAME_CHARS} characters")
+    if not 1 <= len(name) <= MAX_ATTRIBUTE_CHARS:
+        raise invalid_field(f"{field}.attribute", f"1 to {MAX_ATTRIBUTE_CHARS} characters")
     match message.WhichOneof("test"):
         case "equals":
-            return filters.OneOf(name, _values([message.equals]))
+            return filters.OneOf(name, [_value(message.equals, f"{field}.equals")])
         case "in_list":
-            return filters.OneOf(name, _values(message.in_list.values))
+            return filters.OneOf(name, _values(message.in_list.values, f"{field}.in_list"))
         case "range":
-            return filters.Between(name, **_bounds(message.range))
+            return filters.Between(name, **_bounds(message.range, f"{field}.range"))
         case "exists":
             return filters.Exists(name, message.exists)
         case _:
-            raise invalid_field("filter.condition.test", "must be set")
+            raise invalid_field(field, "must hold equals, in_list, range or exists")
 
 
-def _values(messages: Sequence[Any]) -> list[Any]:
+def _values(messages: Sequence[Any], field: str) -> list[Any]:
     if len(messages) > _MAX_VALUES:
-        raise invalid_field("filter.condition.in_list", f"at most {_MAX_VALUES} values")
-    if any(value.WhichOneof("kind") in (None, "struct_value", "list_value") for value in messages):
-        raise invalid_field("filter.condition", "a value must be a string, a number, a bool or null")
-    return [plain(value) for value in messages]
+        raise invalid_field(field, f"at most {_MAX_VALUES} values")
+    return [_value(value, f"{field}.values[{i}]") for i, value in enumerate(messages)]
 
 
-def _bounds(message: types_pb2.Range) -> dict[str, float]:
+def _value(message: Any, field: str) -> Any:
+    if message.WhichOneof("kind") in (None, "struct_value", "list_value"):
+        raise invalid_field(field, "must be a string, a number, a bool or null")
+    return plain(message)
+
+
+def _bounds(message: types_pb2.Range, field: str) -> dict[str, float]:
     bounds = {name: getattr(message, name) for name in _BOUNDS if message.HasField(name)}
     if not bounds:
-        raise invalid_field("filter.condition.range", "at least one bound must be set")
+        raise invalid_field(field, "at least one bound must be set")
     return bounds

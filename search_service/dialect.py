@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from search_service.ports import IndexSpec
 from search_service.reading import SearchParams
+from search_service.values import IndexSpec
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _MAX_EF = 32_768

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from search_service import limits
 from search_service.catalogue import chosen
-from search_service.ports import DEEPEST, Binding, Collection, RowKey, Vector
 from search_service.survey import BLOCK, Survey, together
+from search_service.values import DEEPEST, Binding, Collection, RowKey, Vector
 from servicekit import deadline
 
 _FIRST_DEPTH = 32

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from search_service.ports import Attributes, Binding, Collection, IndexSpec, Kept, Metric, Record, RowKey, Version
+from search_service.values import Attributes, Binding, Collection, IndexSpec, Kept, Metric, Record, RowKey, Version
 
 # Tag, length and number of one value, with its entry in a list or a map.
 _VALUE_BYTES = 16

@@ -9,8 +9,8 @@ from search_service import limits, measures
 from search_service.catalogue import chosen
 from search_service.fusion import Fusion
 from search_service.measures import Places, Quality, Ranked, Tally
-from search_service.ports import DEEPEST, Attributes, Binding, Collection, Match, RowKey, Vector
 from search_service.survey import BLOCK, Survey, together
+from search_service.values import DEEPEST, Attributes, Binding, Collection, Match, RowKey, Vector
 from servicekit import deadline
 from servicekit.errors import invalid_field
 

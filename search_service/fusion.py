@@ -1,6 +1,5 @@
 """The lists of several models as one, with what each model had to say."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -9,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from search_service.ports import Metric
+from search_service.values import Metric
 
 DEFAULT_K = 60
 # One figure, or the figures of many images at once.
@@ -56,7 +55,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """How one model contributed to one fused image."""
+    """How one model contributed to one fused image; rank 0 where its list lacks the image, at an assumed distance."""
 
     model: str
     metric: Metric
@@ -68,7 +67,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """An image in the fused list. `distance` and `similarity` are means over the contributions, by weight."""
+    """An image in the fused list. `distance` and `similarity` are means over the lists that it is in, by weight."""
 
     image_id: str
     rank: int
@@ -86,23 +85,33 @@ def similarity(distance: float, metric: Metric) -> float:
 def fuse(rankings: Sequence[Ranking], fusion: Fusion) -> list[Fused]:
     """Return every image of every list once, best score first, ties by id. One list alone keeps its order."""
     contributions = _contributions(rankings, fusion)
-    floor = _floors(rankings, fusion)
-    scored = [(_score(given, floor), image_id, given) for image_id, given in contributions.items()]
+    scored = [(sum(c.score for c in given), image_id, given) for image_id, given in contributions.items()]
     if len(rankings) > 1:
         scored.sort(key=lambda item: (-item[0], item[1]))
     return [_fused(image_id, i + 1, score, given) for i, (score, image_id, given) in enumerate(scored)]
 
 
 def _contributions(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, list[Contribution]]:
-    total = sum(fusion.weight(ranking.model) for ranking in rankings)
-    found: dict[str, list[Contribution]] = {}
+    """Return by image what each model adds, in the order of the models."""
+    # Nothing weighs where only models of weight 0 have answered.
+    total = sum(fusion.weight(ranking.model) for ranking in rankings) or 1.0
+    found: dict[str, list[Contribution]] = {near.image_id: [] for ranking in rankings for near in ranking.neighbours}
     for ranking in rankings:
+        places = {near.image_id: (near.rank, near.distance) for near in ranking.neighbours}
+        absent = _absent(ranking, fusion)
         weight = fusion.weight(ranking.model)
-        for near in ranking.neighbours:
-            score = share(fusion, float(near.rank), near.distance, weight, total)
-            given = Contribution(ranking.model, ranking.metric, near.rank, near.distance, weight, score)
-            found.setdefault(near.image_id, []).append(given)
+        for image_id, given in found.items():
+            if place := places.get(image_id, absent):
+                score = share(fusion, float(place[0]), place[1], weight, total)
+                given.append(Contribution(ranking.model, ranking.metric, *place, weight, score))
     return found
+
+
+def _absent(ranking: Ranking, fusion: Fusion) -> tuple[int, float] | None:
+    """Return the rank and the distance that an image counts with that the list lacks, if it adds anything."""
+    if fusion.method is Method.RECIPROCAL_RANK or not ranking.neighbours:
+        return None
+    return 0, ranking.neighbours[-1].distance
 
 
 def share(fusion: Fusion, rank: Figures, distance: Figures, weight: float, total: float) -> Figures:
@@ -115,28 +124,11 @@ def share(fusion: Fusion, rank: Figures, distance: Figures, weight: float, total
     return weight * (1.0 - distance / 2.0) / total
 
 
-def _floors(rankings: Sequence[Ranking], fusion: Fusion) -> dict[str, float]:
-    """Return what each model adds to an image that its list lacks: as if at the list's greatest distance."""
-    if fusion.method is Method.RECIPROCAL_RANK:
-        return {}
-    total = sum(fusion.weight(ranking.model) for ranking in rankings)
-    return {
-        ranking.model: share(fusion, math.inf, ranking.neighbours[-1].distance, fusion.weight(ranking.model), total)
-        for ranking in rankings
-        if ranking.neighbours
-    }
-
-
-def _score(given: Sequence[Contribution], floors: Mapping[str, float]) -> float:
-    named = {contribution.model for contribution in given}
-    absent = sum(floor for model, floor in floors.items() if model not in named)
-    return sum(contribution.score for contribution in given) + absent
-
-
 def _fused(image_id: str, rank: int, score: float, given: Sequence[Contribution]) -> Fused:
-    weight = sum(contribution.weight for contribution in given)
+    found = [contribution for contribution in given if contribution.rank]
+    weight = sum(contribution.weight for contribution in found)
     # Models that weigh nothing still found the image: their plain mean says how far it is.
-    shares = [contribution.weight / weight if weight else 1 / len(given) for contribution in given]
-    distance = sum(share * c.distance for share, c in zip(shares, given, strict=True))
-    cosine = sum(share * similarity(c.distance, c.metric) for share, c in zip(shares, given, strict=True))
+    shares = [contribution.weight / weight if weight else 1 / len(found) for contribution in found]
+    distance = sum(share * c.distance for share, c in zip(shares, found, strict=True))
+    cosine = sum(share * similarity(c.distance, c.metric) for share, c in zip(shares, found, strict=True))
     return Fused(image_id, rank, score, distance, cosine, given)

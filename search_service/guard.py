@@ -4,8 +4,8 @@ import structlog
 
 from search_service import lost
 from search_service.lost import rows_in
-from search_service.ports import Collection
 from search_service.ports_repair import RepairRecords, RepairVectors
+from search_service.values import Collection
 from servicekit.errors import BackendUnavailable
 
 # One row in so many may be without a name before that looks like lost records.

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search_service import filters, limits
+from search_service import filters, limits, sizes
 from search_service.catalogue import DEFAULT_PAGE, decode_token, encode_token, model_not_found
-from search_service.encoding import message_bytes
-from search_service.ports import Collection, ForceRequired, ImageNotFound, Record, RecordStore
+from search_service.ports import ForceRequired, ImageNotFound, RecordStore
+from search_service.values import Collection, Record
 from servicekit.errors import Resource, invalid_field
 
 _DELETE_BATCH = 500
-# Callers in every language take 4 MiB unless told otherwise.
-_MAX_PAGE_BYTES = 3 * 1024 * 1024
-_RECORD_BYTES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class Images:
             raise model_not_found(collection, missing_model)
         size = page_size or DEFAULT_PAGE
         found = await self._records.page(collection.uid, decode_token(page_token), size)
-        fitting = _fitting(found)
+        fitting = sizes.fitting(found, sizes.of_record)
         more = len(fitting) < len(found) or len(found) == size
         token = encode_token(fitting[-1].version.image_id) if more else ""
         wanted = [r for r in fitting if condition is None or filters.holds(condition, r.version.attributes)]
@@ -104,8 +101,9 @@ class Images:
 
     async def _delete(self, name: str, image_ids: Sequence[str]) -> Deleted:
         collection = await self._records.collection(name)
-        removed = await self._records.delete(collection.uid, image_ids)
-        missing = [image_id for image_id, was_there in zip(image_ids, removed, strict=True) if not was_there]
+        distinct = list(dict.fromkeys(image_ids))
+        removed = await self._records.delete(collection.uid, distinct)
+        missing = [image_id for image_id, was_there in zip(distinct, removed, strict=True) if not was_there]
         return Deleted(sum(removed), missing)
 
     async def _delete_where(self, name: str, condition: filters.Filter) -> Deleted:
@@ -123,16 +121,6 @@ class Images:
         """Delete images unless they were replaced: what they are now may be none of what the filter means."""
         ids = [record.version.image_id for record in records]
         return sum(await self._records.delete(collection.uid, ids, [record.generation for record in records]))
-
-
-def _fitting(records: Sequence[Record]) -> Sequence[Record]:
-    """Return as many of the records, one at the least, as one answer should carry."""
-    total = 0
-    for i, record in enumerate(records):
-        total += _RECORD_BYTES + len(record.version.uri) + message_bytes(record.version.attributes)
-        if i and total > _MAX_PAGE_BYTES:
-            return records[:i]
-    return records
 
 
 def image_not_found(image_id: str) -> ImageNotFound:

@@ -8,25 +8,31 @@ import numpy as np
 from search_service import filters
 from search_service.encoding import attributes_text
 from search_service.fusion import Fusion
-from search_service.ports import Binding, Collection, DuplicateId, IndexSpec, Vector, Version
+from search_service.ports import DuplicateId
 from search_service.reading import SearchParams
+from search_service.values import Attributes, Binding, Collection, IndexSpec, Vector, Version
 from servicekit.errors import InvalidField, Violation, invalid_field
 
 _COLLECTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
+# As the embedder names its models.
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MAX_FINGERPRINT_CHARS = 128
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REQUEST_ID = re.compile(r"[0-9a-f-]{36}")
 _MAX_MODELS = 16
 _MAX_DESCRIPTION_CHARS = 1000
-_MAX_DIMENSION = 32768
+# Milvus takes no others.
+_MIN_DIMENSION, _MAX_DIMENSION = 2, 32768
 _MAX_BATCH = 64
 _MAX_DELETED = 1000
 _MAX_PAGE = 1000
 _MAX_TOP_K = 1000
 _MAX_DISTANCE = 2.0
 _MAX_URI_BYTES = 2048
+MAX_ATTRIBUTE_CHARS = 128
 _MAX_ATTRIBUTES_BYTES = 16 * 1024
-_MAX_FILTER_DEPTH = 8
+MAX_FILTER_DEPTH = 8
 _MAX_FILTER_NODES = 256
 _MAX_WEIGHT = 1000.0
 _MAX_K = 10_000
@@ -45,8 +51,8 @@ def require_collection(collection: Collection) -> None:
         raise invalid_field("collection.models", "a model is named twice")
     if len(collection.description) > _MAX_DESCRIPTION_CHARS:
         raise invalid_field("collection.description", f"at most {_MAX_DESCRIPTION_CHARS} characters")
-    for binding in collection.bindings:
-        require_range("collection.bindings.dimension", binding.dimension, 1, _MAX_DIMENSION)
+    for i, binding in enumerate(collection.bindings):
+        _require_binding(f"collection.bindings[{i}]", binding)
     _require_index(collection.index)
 
 
@@ -54,7 +60,15 @@ def require_model(collection: Collection, model: Binding) -> None:
     """Check a model that a collection is to have beside those that it has."""
     if len(collection.bindings) == _MAX_MODELS:
         raise invalid_field("model", f"the collection has {_MAX_MODELS} models, the most that it may have")
-    require_range("binding.dimension", model.dimension, 1, _MAX_DIMENSION)
+    _require_binding("binding", model)
+
+
+def _require_binding(field: str, binding: Binding) -> None:
+    if not _MODEL.fullmatch(binding.model):
+        raise invalid_field(f"{field}.model", f"must match {_MODEL.pattern}")
+    if not 1 <= len(binding.fingerprint) <= _MAX_FINGERPRINT_CHARS:
+        raise invalid_field(f"{field}.fingerprint", f"1 to {_MAX_FINGERPRINT_CHARS} characters")
+    require_range(f"{field}.dimension", binding.dimension, _MIN_DIMENSION, _MAX_DIMENSION)
 
 
 def _require_index(index: IndexSpec) -> None:
@@ -98,12 +112,19 @@ def problem_of(version: Version, field: str) -> InvalidField | None:
         return invalid_field(f"{field}.content_sha256", f"must match {_SHA256.pattern}")
     if len(version.uri.encode()) > _MAX_URI_BYTES:
         return invalid_field(f"{field}.uri", f"at most {_MAX_URI_BYTES} bytes")
+    return _problem_of_attributes(version.attributes, f"{field}.attributes")
+
+
+def _problem_of_attributes(attributes: Attributes, field: str) -> InvalidField | None:
+    # A filter can name no others.
+    if not all(1 <= len(name) <= MAX_ATTRIBUTE_CHARS for name in attributes):
+        return invalid_field(field, f"names must have 1 to {MAX_ATTRIBUTE_CHARS} characters")
     try:
-        size = len(attributes_text(version.attributes).encode())
+        size = len(attributes_text(attributes).encode())
     except ValueError:
-        return invalid_field(f"{field}.attributes", "numbers must be finite")
+        return invalid_field(field, "numbers must be finite")
     if size > _MAX_ATTRIBUTES_BYTES:
-        return invalid_field(f"{field}.attributes", f"at most {_MAX_ATTRIBUTES_BYTES} bytes as JSON, is {size}")
+        return invalid_field(field, f"at most {_MAX_ATTRIBUTES_BYTES} bytes as JSON, is {size}")
     return None
 
 
@@ -113,6 +134,12 @@ def require_vector(field: str, vector: Vector, model: str, dimension: int) -> No
         raise invalid_field(field, f"model {model!r} needs {dimension} components, not {vector.size}")
     if not abs(float(np.linalg.norm(vector)) - 1.0) <= _UNIT_TOLERANCE:
         raise invalid_field(field, f"the vector of model {model!r} is not of length 1")
+
+
+def require_one_each(field: str, models: Sequence[str]) -> None:
+    """Check that no model has two vectors."""
+    if len(set(models)) < len(models):
+        raise invalid_field(field, "a model stands twice")
 
 
 def require_page(page_size: int) -> None:
@@ -191,7 +218,7 @@ def require_search_params(params: SearchParams) -> None:
 
 def require_filter(condition: filters.Filter) -> None:
     """Check how deep and how large a filter is."""
-    if filters.depth(condition) > _MAX_FILTER_DEPTH:
-        raise invalid_field("filter", f"at most {_MAX_FILTER_DEPTH} levels deep")
+    if filters.depth(condition) > MAX_FILTER_DEPTH:
+        raise invalid_field("filter", f"at most {MAX_FILTER_DEPTH} levels deep")
     if filters.size(condition) > _MAX_FILTER_NODES:
         raise invalid_field("filter", f"at most {_MAX_FILTER_NODES} nodes")

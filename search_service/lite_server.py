@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +15,7 @@ from servicekit.errors import BackendUnavailable
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 5.0
+_SOCKET = "milvus.sock"
 
 
 class LiteServer:
@@ -27,7 +28,7 @@ class LiteServer:
 
     def __init__(self, file: Path, directory: Path, inherited: IO[str]) -> None:
         self._file = file
-        self._socket = directory / "milvus.sock"
+        self._socket = directory / _SOCKET
         self._inherited = inherited
         self._process = self._start()
 
@@ -42,18 +43,18 @@ class LiteServer:
         file = file.absolute()
         file.parent.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(prefix="likeness-") as directory,
             _sibling(file, ".child.lock").open("a") as inherited,
             _sibling(file, ".lock").open("a") as lock,
         ):
             _wait(lambda: _try_lock(inherited), "another process has the Milvus Lite file open")
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            server = cls(file, Path(directory), inherited)
-            try:
-                yield server
-            finally:
-                fcntl.lockf(lock, fcntl.LOCK_UN)
-                server._stop()
+            with _socket_directory(_sibling(file, ".socket")) as directory:
+                server = cls(file, directory, inherited)
+                try:
+                    yield server
+                finally:
+                    fcntl.lockf(lock, fcntl.LOCK_UN)
+                    server._stop()
 
     @property
     def uri(self) -> str:
@@ -84,6 +85,27 @@ class LiteServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+@contextmanager
+def _socket_directory(link: Path) -> Iterator[Path]:
+    """Make a folder for the socket, whose path has at most 107 bytes, so that it cannot lie beside every file.
+
+    `link` leads to it: what an owner that was killed left behind is removed by the next one.
+    """
+    with suppress(OSError):
+        left = link.readlink()
+        link.unlink()
+        (left / _SOCKET).unlink(missing_ok=True)
+        left.rmdir()
+    with tempfile.TemporaryDirectory(prefix="likeness-") as directory:
+        # Where there can be no link, a kill leaves an empty folder.
+        with suppress(OSError):
+            link.symlink_to(directory)
+        try:
+            yield Path(directory)
+        finally:
+            link.unlink(missing_ok=True)
 
 
 def _library() -> Path:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from search_service import encoding
 from search_service.catalogue import uid_of
-from search_service.ports import Collection, CollectionNotFound
+from search_service.ports import CollectionNotFound
 from search_service.ports_repair import RepairRecords, RepairVectors
+from search_service.values import Collection
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from search_service import encoding, expression, rows
-from search_service.ports import Record, RowKey
+from search_service import encoding, rows
+from search_service.expression import KEY_FIELD
+from search_service.values import Record, RowKey
 
 _STRONG = {"consistency_level": "Strong"}
 
@@ -34,6 +35,5 @@ class MilvusRepair:
         """See RepairVectors."""
         if not keys:
             return set()
-        wanted = rows.among(keys)
-        found = await self._call("query", space, filter=wanted, output_fields=[expression.KEY_FIELD], **_STRONG)
-        return {encoding.key(row[expression.KEY_FIELD]) for row in found}
+        found = await self._call("query", space, filter=rows.among(keys), output_fields=[KEY_FIELD], **_STRONG)
+        return {encoding.key(row[KEY_FIELD]) for row in found}

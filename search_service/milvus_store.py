@@ -1,76 +1,56 @@
 """Vectors in Milvus: the embedded Lite or a server, by the same calls."""
 
-import asyncio
 import logging
-import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-import structlog
 from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus.client.connection_manager import ConnectionConfig
+from pymilvus.client.ts_utils import get_collection_ts
+from pymilvus.client.utils import check_status
+from pymilvus.exceptions import DataNotMatchException, ParamError
+from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc
 
-from search_service import dialect, encoding, expression, milvus_reads, rows
-from search_service import milvus_problems as problems
-from search_service.blocking import Budget, Threads
-from search_service.breaker import Breaker
+from search_service import dialect, encoding, expression, rows
 from search_service.filters import Filter
 from search_service.milvus_access import MilvusAccess
-from search_service.milvus_reads import MilvusReads
+from search_service.milvus_calls import Exceptions, MilvusCalls, unavailable
+from search_service.milvus_reads import Library, MilvusReads
 from search_service.milvus_repair import MilvusRepair
-from search_service.ports import (
-    IndexSpec,
-    Match,
-    Metric,
-    Row,
-    RowKey,
-    Vector,
-)
+from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
-from servicekit import deadline
-from servicekit.errors import BackendUnavailable, invalid_field
+from search_service.values import IndexSpec, Match, Metric, Row, RowKey, Vector
+from servicekit import channel
+from servicekit.errors import ServiceError, invalid_field
 
-# Short of a second, after which whoever asks for the check gives up.
-_CHECK_SECONDS = 0.9
+_NOT_FOUND, _NOT_LOADED = 100, 101
+# A request that makes no sense to Milvus: an invalid parameter, Milvus Lite's failed plan, and gRPC's own codes.
+_FAULTS = {1100, 2000, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
 # pymilvus holds a lock of the whole process while it connects anew, for as long as the first connect was allowed.
 _CONNECT_SECONDS = 1.0
-_log = structlog.get_logger()
-Result = TypeVar("Result")
+# A look at the rows of a filter brings up to 16 MiB of vectors, and their keys.
+_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 class MilvusVectorStore(MilvusRepair):
-    """The vector store on one Milvus. pymilvus blocks, so what it is needed for runs on threads of the store's own.
+    """The vector store on one Milvus. pymilvus blocks, so what it does runs on threads; searches do without.
 
     BOUNDED is Milvus's level Session: reads see every write of this process, and do not wait for those of others.
     """
 
     name = "milvus"
 
-    def __init__(
-        self,
-        connect: Callable[[float], MilvusClient],
-        reads: MilvusReads,
-        ensure: Callable[[], None],
-        *,
-        flavour: str,
-        threads: int,
-        timeout_seconds: float,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, calls: MilvusCalls, reads: MilvusReads, ensure: Callable[[], None], flavour: str) -> None:
+        self._calls = calls
+        self._call = calls.call
         self._reads = reads
         self._ensure = ensure
-        self._connecting = threading.Lock()
-        self._client: MilvusClient | None = None
-        self._is_lite = flavour == "lite"
+        self._is_server = flavour == "server"
         self._offer: dialect.Dialect | None = None
-        self._breaker = Breaker()
-        self._timeout = timeout_seconds
-        self._threads = Threads("milvus", threads, timeout_seconds)
-        # Apart, so that a check gets through when calls that hang hold all other threads.
-        self._checker = Threads("milvus-check", 1, _CHECK_SECONDS)
 
     @classmethod
     @asynccontextmanager
@@ -90,7 +70,7 @@ class MilvusVectorStore(MilvusRepair):
         Args:
             uri: Address of a running Milvus.
             flavour: `lite` or `server`.
-            threads: Calls to Milvus at once.
+            threads: Calls of pymilvus at once.
             timeout_seconds: Longest wait for one call.
             ensure: Called before every check; starts a Milvus of ours again if it has died.
             token: `user:password` or an API key; empty for none.
@@ -104,21 +84,26 @@ class MilvusVectorStore(MilvusRepair):
             # Dedicated: a connection of pymilvus's pool is never closed, and taken for good when its server is gone.
             return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **access.options())
 
-        written, channel = milvus_reads.last_write(uri, access), milvus_reads.channel(uri, access)
-        reads = MilvusReads(channel, access, written, timeout_seconds=timeout_seconds)
-        store = cls(connect, reads, ensure, flavour=flavour, threads=threads, timeout_seconds=timeout_seconds)
-        try:
-            yield store
-        finally:
-            await reads.close()
-            store._close()
+        calls = MilvusCalls(connect, _EXCEPTIONS, threads=threads, timeout_seconds=timeout_seconds)
+        async with _channel(uri, access) as connection:
+            stub = milvus_pb2_grpc.MilvusServiceStub(connection)
+            reads = MilvusReads(stub, _LIBRARY, access, _last_write(uri, access), timeout_seconds=timeout_seconds)
+            try:
+                yield cls(calls, reads, ensure, flavour)
+            finally:
+                calls.close()
 
-    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
         """See VectorStore."""
         kinds = (await self._offered()).kinds
         kind = index.kind or kinds[0]
         if kind not in kinds:
             raise invalid_field("collection.index.kind", f"this Milvus offers {', '.join(kinds)}, not {kind}")
+        return replace(index, kind=kind)
+
+    async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
+        """See VectorStore."""
+        kind = (await self.resolved(index)).kind
         params = MilvusClient.prepare_index_params()
         build = dialect.build_params(kind, index)
         params.add_index(rows.VECTOR_FIELD, index_type=kind, metric_type=metric.value, params=build)
@@ -153,7 +138,7 @@ class MilvusVectorStore(MilvusRepair):
             params=dialect.search_params(params, limit),
             consistency=consistency,
         )
-        found = await self._read(space, search)
+        found = await self._calls.wait(space, search)
         return [Match(key, rows.distance(reported, metric)) for key, reported in found]
 
     async def select(
@@ -163,13 +148,15 @@ class MilvusVectorStore(MilvusRepair):
         wanted = await self._expression(condition)
         if not wanted:
             return None
-        found = await self._read(space, partial(self._reads.select, space, wanted, limit + 1, consistency=consistency))
+        select = partial(self._reads.select, space, wanted, limit + 1, consistency=consistency)
+        found = await self._calls.wait(space, select)
         return None if len(found) > limit else found
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
-        return await self._read(space, partial(self._reads.fetch, space, keys, consistency=consistency))
+        select = partial(self._reads.select, space, rows.among(keys), consistency=consistency)
+        return await self._calls.wait(space, select)
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
@@ -182,112 +169,62 @@ class MilvusVectorStore(MilvusRepair):
 
     async def check(self) -> None:
         """See VectorStore."""
-        with self._judged():
-            async with deadline.limit(_CHECK_SECONDS):
-                await self._checker.run(lambda _: self._ensure())
-                await self._run(self._checker, "list_collections")
-                # Anew each time: it may be another version by now.
-                self._offer = await self._described(self._checker)
-
-    @contextmanager
-    def _judged(self) -> Iterator[None]:
-        began, was_open = time.monotonic(), self._breaker.is_open
-        try:
-            yield
-        except BaseException as error:
-            self._breaker.failed(began)
-            if self._breaker.is_open and not was_open:
-                _log.warning("Milvus does not answer", problem=problems.reason(error))
-            raise
+        # Its version anew each time: it may be another by now.
+        answers = await self._calls.check(self._ensure, ["list_collections"] + ["get_server_version"] * self._is_server)
+        self._offer = dialect.of_server(answers[1]) if self._is_server else dialect.LITE
 
     async def _offered(self) -> dialect.Dialect:
-        self._offer = self._offer or await self._described(self._threads)
+        if self._offer is None:
+            self._offer = dialect.of_server(await self._call("get_server_version")) if self._is_server else dialect.LITE
         return self._offer
-
-    async def _described(self, threads: Threads) -> dialect.Dialect:
-        return dialect.LITE if self._is_lite else dialect.of_server(await self._run(threads, "get_server_version"))
 
     async def _expression(self, condition: Filter | None) -> str:
         if condition is None:
             return ""
         return expression.expression(condition, negates=(await self._offered()).negates)
 
-    async def _call(self, method: str, *args: Any, **options: Any) -> Any:
-        if self._breaker.is_open:
-            raise problems.unavailable()
-        return await self._run(self._threads, method, *args, **options)
 
-    async def _read(self, space: str, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Await a call of MilvusReads, as `_call` does; a Milvus that was restarted must load the collection first."""
-        if self._breaker.is_open:
-            raise problems.unavailable()
-        try:
-            async with asyncio.timeout(deadline.remaining(self._timeout)):
-                with self._heard():
-                    return await self._loaded_read(space, call)
-        except TimeoutError as error:
-            raise problems.unavailable() from error
+def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
+    """Return what either kind of pymilvus's exceptions means to a caller; None for a fault of ours."""
+    # The code of a MilvusException is a number, or gRPC's own; that of an RpcError is a method.
+    code = error.code() if isinstance(error, grpc.RpcError) else error.code
+    if code == _NOT_FOUND:
+        return CollectionNotFound("the collection was deleted")
+    if isinstance(error, ParamError | DataNotMatchException) or code in _FAULTS:
+        return None
+    return unavailable()
 
-    async def _loaded_read(self, space: str, call: Callable[[], Awaitable[Result]]) -> Result:
-        try:
-            return await call()
-        except MilvusException as error:
-            if error.code != problems.NOT_LOADED:
-                raise
-        await self._run(self._threads, "load_collection", space)
-        return await call()
 
-    async def _run(self, threads: Threads, method: str, *args: Any, **options: Any) -> Any:
-        try:
-            return await threads.run(lambda budget: self._blocking(budget, method, *args, **options))
-        except TimeoutError as error:
-            raise problems.unavailable() from error
+def _reason(error: BaseException) -> str:
+    """Return what stands at the root of an error, for the log."""
+    # pymilvus raises errors from themselves.
+    while error.__cause__ is not None and error.__cause__ is not error:
+        error = error.__cause__
+    return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
 
-    def _blocking(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
-        with self._heard():
-            return self._loaded(budget, method, *args, **options)
 
-    @contextmanager
-    def _heard(self) -> Iterator[None]:
-        """Note that Milvus answers, and say what its errors mean."""
-        try:
-            yield
-        except (MilvusException, grpc.RpcError) as error:
-            problem = problems.problem(error)
-            if not isinstance(problem, BackendUnavailable):
-                self._breaker.answered()
-            if problem is None:
-                raise
-            raise problem from error
-        self._breaker.answered()
+_LIBRARY = Library(milvus_pb2, common_pb2, check_status)
+_EXCEPTIONS = Exceptions(
+    (MilvusException, grpc.RpcError), lambda error: getattr(error, "code", None) == _NOT_LOADED, _problem, _reason
+)
 
-    def _loaded(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
-        """Call; a Milvus that was restarted must load the collection first. Nothing is called without a timeout."""
-        client = self._connected(budget)
-        call = getattr(client, method)
-        try:
-            return call(*args, timeout=budget.left(), **options)
-        except MilvusException as error:
-            if error.code != problems.NOT_LOADED:
-                raise
-        client.load_collection(args[0], timeout=budget.left())
-        return call(*args, timeout=budget.left(), **options)
 
-    def _connected(self, budget: Budget) -> MilvusClient:
-        if self._client is None:
-            if not self._connecting.acquire(timeout=budget.left()):
-                raise TimeoutError
-            try:
-                self._client = self._client or self._connect(budget.left())
-            finally:
-                self._connecting.release()
-        return self._client
+def _channel(uri: str, access: MilvusAccess) -> grpc.aio.Channel:
+    target = str(ConnectionConfig.from_uri(uri).address)
+    credentials = _credentials(access) if uri.startswith("https:") else None
+    name = access.server_name
+    return channel.connect(target, max_message_bytes=_MESSAGE_BYTES, credentials=credentials, server_name=name)
 
-    def _close(self) -> None:
-        self._threads.close()
-        self._checker.close()
-        if self._client is not None:
-            self._client.close()
+
+def _credentials(access: MilvusAccess) -> grpc.ChannelCredentials:
+    files = (access.ca_file, access.key_file, access.cert_file)
+    return grpc.ssl_channel_credentials(*[file.read_bytes() if file else None for file in files])
+
+
+def _last_write(uri: str, access: MilvusAccess) -> Callable[[str], int]:
+    """Return what gives Milvus's timestamp of the last write that pymilvus made to a collection, 0 if none."""
+    address = ConnectionConfig.from_uri(uri).address
+    return lambda space: int(get_collection_ts(space, address, access.database))
 
 
 def _schema(dimension: int, description: str) -> Any:

@@ -5,15 +5,8 @@ from dataclasses import replace
 
 from search_service import encoding, limits
 from search_service.catalogue import Described, model_not_found, new_space, require_fingerprint
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionChanged,
-    ForceRequired,
-    IndexIncomplete,
-    RecordStore,
-    VectorStore,
-)
+from search_service.ports import CollectionChanged, ForceRequired, IndexIncomplete, RecordStore, VectorStore
+from search_service.values import Binding, Collection
 from servicekit.errors import Resource, invalid_field
 
 _ATTEMPTS = 5

@@ -1,22 +1,25 @@
-"""The values of this service, and what its core needs from a vector store and a record store."""
+"""What the core of this service needs from a vector store and a record store, and what can go wrong."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, NamedTuple, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
+from typing import Protocol
 
 from search_service.filters import Filter
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
+from search_service.values import (
+    Collection,
+    Coverage,
+    Expired,
+    IndexSpec,
+    Kept,
+    Match,
+    Metric,
+    Outcome,
+    Record,
+    Row,
+    RowKey,
+    Vector,
+)
 from servicekit import errors
-
-Vector = npt.NDArray[np.float32]
-Attributes = Mapping[str, Any]
-
-# Milvus returns no more from one search.
-DEEPEST = 16384
 
 
 class CollectionNotFound(errors.NotFound):
@@ -79,150 +82,15 @@ class Conflict(errors.Aborted):
     reason = "CONFLICT"
 
 
-class Metric(Enum):
-    """How far apart two unit vectors are: see `Match.distance`."""
-
-    L2 = "L2"
-    COSINE = "COSINE"
-
-
-@dataclass(frozen=True, slots=True)
-class IndexSpec:
-    """How vectors are indexed; an empty kind is the store's own choice."""
-
-    kind: str = ""
-    m: int = 16
-    ef_construction: int = 200
-    nlist: int = 128
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A model as a collection uses it, and the name of the vector space that holds its vectors.
-
-    Every write goes to all bindings; searches use those that are not `building`. No two spaces ever have one name.
-    """
-
-    model: str
-    fingerprint: str
-    dimension: int
-    space: str = ""
-    building: bool = False
-
-    @property
-    def tag(self) -> str:
-        """The end of the space's name, by which a record names the spaces that hold it."""
-        return self.space.rpartition("_")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """Images that are searched together. `uid` is fresh for each creation, so a name used again meets no old data.
-
-    `revision` grows with every change of the bindings.
-    """
-
-    uid: str
-    name: str
-    metric: Metric
-    index: IndexSpec
-    bindings: tuple[Binding, ...]
-    description: str = ""
-    create_ms: int = 0
-    revision: int = 1
-
-    @property
-    def active(self) -> tuple[Binding, ...]:
-        """The bindings that searches use."""
-        return tuple(binding for binding in self.bindings if not binding.building)
-
-
-class RowKey(NamedTuple):
-    """One version of one image. Generations grow by the order in which writes begin, and none is used twice."""
-
-    image_id: str
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What a caller says an image is, its vectors apart."""
-
-    image_id: str
-    content_sha256: str
-    uri: str = ""
-    attributes: Attributes = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is kept about an image; times in milliseconds since 1970."""
-
-    version: Version
-    width_px: int
-    height_px: int
-    generation: int = 0
-    create_ms: int = 0
-    update_ms: int = 0
-    spaces: tuple[str, ...] = ()
-    """Tags of the spaces that hold its row."""
-
-    def covers(self, bindings: Sequence[Binding]) -> bool:
-        """Say whether it has a row for each of these."""
-        return all(binding.tag in self.spaces for binding in bindings)
-
-    @property
-    def key(self) -> RowKey:
-        """The rows that this record stands for."""
-        return RowKey(self.version.image_id, self.generation)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer to a request, and the hash of the request's body."""
-
-    body_sha256: str
-    answer: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One version's vector in one vector space, with enough beside it to restore the record."""
-
-    record: Record
-    vector: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A row near a query. `distance` is Euclidean for L2 (not its square) and 1 - cosine for COSINE, both in [0, 2]."""
-
-    key: RowKey
-    distance: float
-
-
-class Outcome(Enum):
-    """What a write did."""
-
-    CREATED = "CREATED"
-    UPDATED = "UPDATED"
-    UNCHANGED = "UNCHANGED"
-    CONFLICT = "CONFLICT"
-    CHANGED = "CHANGED"
-    """Nothing: it was written for an earlier revision of the collection."""
-    GONE = "GONE"
-    """Nothing: it came without vectors, and there is no image left that it could have them from."""
-
-
-class Coverage(NamedTuple):
-    """How many images a collection holds, and by tag how many of them have a row in each space."""
-
-    images: int
-    by_tag: Mapping[str, int]
-
-
 class VectorStore(Protocol):
     """Vector spaces: an index over the records, never the truth. Every method may raise BackendUnavailable."""
+
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
+        """Return an index with the store's own choice of kind where none is made.
+
+        Raises:
+            InvalidField: the store does not offer this kind of index.
+        """
 
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, description: str = "") -> None:
         """Make an empty space that keeps a description.
@@ -317,7 +185,7 @@ class RecordStore(Protocol):
         """Return for each content, by its hash, the record of some image that has it, None where there is none."""
 
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
-        """Return at most `limit` records whose ids sort after `after` by their bytes, in that order."""
+        """Return `limit` records whose ids sort after `after` by their bytes, in order; fewer if there are no more."""
 
     async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
         """Note the intent to write these images and return the generation of each.
@@ -361,8 +229,8 @@ class RecordStore(Protocol):
         With the generation of each, only those records that still have it.
         """
 
-    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
-        """Turn at most `limit` intents older than this into garbage, say how many, and drop spent tombstones."""
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> Expired:
+        """Turn at most `limit` intents older than this into garbage, and drop at most `limit` spent tombstones."""
 
     async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         """Return at most `limit` keys of rows that no record has named for this long, oldest first."""

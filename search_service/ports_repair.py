@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from search_service.ports import Record, RecordStore, RowKey, VectorStore
+from search_service.ports import RecordStore, VectorStore
+from search_service.values import Record, RowKey
 from servicekit import errors
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from search_service import filters
 from search_service.fusion import Fusion
-from search_service.ports import Record
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
+from search_service.values import Record
 from search_service.writer import ModelVector
 
 
@@ -23,6 +23,7 @@ class Query:
     condition: filters.Filter | None = None
     max_distance: float | None = None
     exclude_self: bool = False
+    include_attributes: bool = False
     fusion: Fusion = field(default_factory=Fusion)
     require_all_models: bool = False
     consistency: Consistency = Consistency.BOUNDED

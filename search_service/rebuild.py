@@ -8,9 +8,10 @@ from search_service import lost
 from search_service.guard import Guard
 from search_service.lease import Lease
 from search_service.lost import Lost
-from search_service.ports import Collection, CollectionNotFound
+from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, RepairRecords, RepairVectors, Step
 from search_service.restore import Restorer
+from search_service.values import Collection
 
 _UID_CHARS = 8
 _MAX_NAME_CHARS = 63

@@ -7,8 +7,9 @@ from dataclasses import replace
 from search_service import encoding, lost
 from search_service.guard import Guard
 from search_service.lease import Lease, Turn
-from search_service.ports import Binding, Collection, CollectionNotFound, Record, RowKey
+from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, RepairRecords, RepairVectors, Step
+from search_service.values import Binding, Collection, Record, RowKey
 
 _BATCH = 1000
 

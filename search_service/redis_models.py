@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from search_service import encoding
-from search_service.ports import Collection, Coverage
 from search_service.redis_keys import COLLECTIONS, RETIRED, keys
+from search_service.values import Collection, Coverage
 
 
 class RedisModels:

@@ -5,9 +5,9 @@ from itertools import chain
 from typing import Any
 
 from search_service import encoding
-from search_service.ports import Record, RowKey
 from search_service.ports_repair import Named, Restoration
 from search_service.redis_keys import LEASE, keys
+from search_service.values import Record, RowKey
 
 COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents", "coverage", "fence")
 

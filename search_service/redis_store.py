@@ -19,7 +19,7 @@ from redis.exceptions import MovedError, NoScriptError, RedisClusterException, R
 
 from search_service import encoding, redis_address, redis_options
 from search_service.durability import DurabilityCheck
-from search_service.ports import Collection, CollectionExists, CollectionNotFound, Kept, Outcome, Record, RowKey
+from search_service.ports import CollectionExists, CollectionNotFound
 from search_service.redis_address import Kind, RedisAccess, RedisAddress
 from search_service.redis_calls import Exceptions, RedisCalls, Replication
 from search_service.redis_keys import COLLECTIONS as _COLLECTIONS
@@ -28,6 +28,7 @@ from search_service.redis_keys import key as _key
 from search_service.redis_keys import keys as _keys
 from search_service.redis_models import RedisModels
 from search_service.redis_repair import COMMIT_KEYS, RedisRepair, restoring
+from search_service.values import Collection, Expired, Kept, Outcome, Record, RowKey
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, Resource
 
@@ -71,7 +72,7 @@ class RedisRecordStore(RedisRepair, RedisModels):
             calls = RedisCalls(
                 client,
                 _EXCEPTIONS,
-                _scripts(),
+                scripts(),
                 timeout_seconds=timeout_seconds,
                 max_connections=max_connections,
                 replication=replication,
@@ -148,11 +149,17 @@ class RedisRecordStore(RedisRepair, RedisModels):
 
     async def page(self, uid: str, after: str, limit: int) -> list[Record]:
         """See RecordStore."""
-        async with self._asking():
-            start = f"({after}" if after else "-"
-            ids = await self._redis.zrangebylex(_key(uid, "ids"), start, "+", start=0, num=limit)
-        records = await self.read(uid, [str(image_id) for image_id in ids])
-        return [record for record in records if record is not None]
+        found: list[Record] = []
+        more = True
+        # Ids whose records are deleted between the two reads leave room for others.
+        while more and (room := limit - len(found)):
+            async with self._asking():
+                start = f"({after}" if after else "-"
+                ids = await self._redis.zrangebylex(_key(uid, "ids"), start, "+", start=0, num=room)
+            found += filter(None, await self.read(uid, [str(image_id) for image_id in ids]))
+            more = len(ids) == room
+            after = str(ids[-1]) if ids else after
+        return found
 
     async def begin(self, uid: str, image_ids: Sequence[str]) -> list[int]:
         """See RecordStore."""
@@ -175,10 +182,10 @@ class RedisRecordStore(RedisRepair, RedisModels):
         removed = await self._run("delete", _keys(uid, "generation", *records), list(wanted))
         return [bool(was_there) for was_there in removed] or [False] * len(image_ids)
 
-    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> int:
+    async def expire(self, uid: str, older_than_seconds: float, limit: int) -> Expired:
         """See RecordStore."""
         keys = _keys(uid, "intents", "garbage", "tombstones", "tombstone_times")
-        return int(await self._run("expire", keys, [round(older_than_seconds * 1000), limit]))
+        return Expired(*map(int, await self._run("expire", keys, [round(older_than_seconds * 1000), limit])))
 
     async def garbage(self, uid: str, older_than_seconds: float, limit: int) -> list[RowKey]:
         """See RecordStore."""
@@ -250,7 +257,8 @@ async def _connected(address: RedisAddress, access: RedisAccess, options: redis_
         yield client
 
 
-def _scripts() -> dict[str, str]:
+def scripts() -> dict[str, str]:
+    """Return the text of every script as Redis is given it, by name."""
     folder = resources.files("search_service").joinpath("scripts")
     texts = {file.name.removesuffix(".lua"): file.read_text() for file in folder.iterdir()}
     common = texts.pop("common")

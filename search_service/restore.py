@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from search_service.lease import Turn
-from search_service.ports import Collection, Record, RowKey
 from search_service.ports_repair import Finding, Kind, RepairRecords, RepairVectors, Restoration, Step
+from search_service.values import Collection, Record, RowKey
 
 _BATCH = 1000
 

@@ -7,19 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from search_service.fusion import Neighbour, Ranking
-from search_service.ports import (
-    DEEPEST,
-    Binding,
-    Collection,
-    Match,
-    Metric,
-    Record,
-    RecordStore,
-    RowKey,
-    Vector,
-    VectorStore,
-)
+from search_service.ports import RecordStore, VectorStore
 from search_service.query import Query
+from search_service.values import DEEPEST, Binding, Collection, Match, Metric, Record, RowKey, Vector
 from servicekit.errors import ServiceError
 
 _DEEPER = 4

@@ -6,7 +6,7 @@ from typing import Any
 
 from search_service import encoding
 from search_service.expression import ATTRIBUTES_FIELD, KEY_FIELD
-from search_service.ports import Metric, Record, Row, RowKey
+from search_service.values import Metric, Record, Row, RowKey
 
 VECTOR_FIELD = "vector"
 # Each field's name, type and limits, the vector apart. A key is an image id, `#` and at most 16 digits.
@@ -39,14 +39,19 @@ def fields(row: Row) -> dict[str, Any]:
     }
 
 
-def among(keys: Sequence[RowKey]) -> str:
-    """Return the expression of the rows that have these keys, whatever stands in them."""
-    return f"{KEY_FIELD} in {json.dumps([encoding.key_text(key) for key in keys], ensure_ascii=False)}"
-
-
 def after(key: RowKey | None) -> str:
     """Return the expression of all rows whose keys sort after one, or of all."""
-    return f"{KEY_FIELD} > {json.dumps(encoding.key_text(key) if key else '', ensure_ascii=False)}"
+    return f"{KEY_FIELD} > {_spelt(encoding.key_text(key) if key else '')}"
+
+
+def among(keys: Sequence[RowKey]) -> str:
+    """Return the expression of the rows of these keys, which may be none of ours."""
+    return f"{KEY_FIELD} in {_spelt([encoding.key_text(key) for key in keys])}"
+
+
+def _spelt(value: str | list[str]) -> str:
+    """Return text, or a list of it, as Milvus's expressions spell it: as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def records(rows: Sequence[Mapping[str, Any]]) -> list[Record]:

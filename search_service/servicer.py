@@ -8,7 +8,7 @@ import grpc
 
 from likeness.v1 import image_search_pb2 as public
 from likeness.v1 import search_pb2, search_pb2_grpc
-from search_service import convert, convert_evaluation
+from search_service import convert, convert_collection, convert_evaluation
 from search_service.answers import Answers
 from search_service.catalogue import Catalogue, Described
 from search_service.contents import Contents
@@ -52,20 +52,20 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def CreateCollection(
         self, request: public.CreateCollectionRequest, context: Context
     ) -> public.CreateCollectionResponse:
-        made = await self._catalogue.create(convert.from_collection(request.collection))
-        return public.CreateCollectionResponse(collection=convert.to_collection(made))
+        made = await self._catalogue.create(convert_collection.from_collection(request.collection))
+        return public.CreateCollectionResponse(collection=convert_collection.to_collection(made))
 
     async def GetCollection(
         self, request: public.GetCollectionRequest, context: Context
     ) -> public.GetCollectionResponse:
         found = await self._catalogue.get(request.name)
-        return public.GetCollectionResponse(collection=convert.to_collection(found))
+        return public.GetCollectionResponse(collection=convert_collection.to_collection(found))
 
     async def ListCollections(
         self, request: public.ListCollectionsRequest, context: Context
     ) -> public.ListCollectionsResponse:
         page = await self._catalogue.page(request.page_size, request.page_token)
-        collections = [convert.to_collection(described) for described in page.collections]
+        collections = [convert_collection.to_collection(described) for described in page.collections]
         return public.ListCollectionsResponse(collections=collections, next_page_token=page.next_token)
 
     async def DeleteCollection(
@@ -77,19 +77,19 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     async def AddBinding(
         self, request: search_pb2.AddBindingRequest, context: Context
     ) -> search_pb2.AddBindingResponse:
-        changed = await self._models.add(request.collection, convert.from_binding(request.binding))
-        return search_pb2.AddBindingResponse(collection=convert.to_collection(changed))
+        changed = await self._models.add(request.collection, convert_collection.from_binding(request.binding))
+        return search_pb2.AddBindingResponse(collection=convert_collection.to_collection(changed))
 
     async def ActivateModel(
         self, request: public.ActivateModelRequest, context: Context
     ) -> public.ActivateModelResponse:
         asked = (request.collection, request.model, request.replaces)
         changed = await self._models.activate(*asked, force=request.force)
-        return public.ActivateModelResponse(collection=convert.to_collection(changed))
+        return public.ActivateModelResponse(collection=convert_collection.to_collection(changed))
 
     async def RemoveModel(self, request: public.RemoveModelRequest, context: Context) -> public.RemoveModelResponse:
         changed = await self._models.remove(request.collection, request.model, force=request.force)
-        return public.RemoveModelResponse(collection=convert.to_collection(changed))
+        return public.RemoveModelResponse(collection=convert_collection.to_collection(changed))
 
     async def CheckImages(
         self, request: search_pb2.CheckImagesRequest, context: Context
@@ -97,14 +97,14 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         versions = [convert.from_version(image) for image in request.images]
         collection, known = await self._writer.check(request.collection, versions)
         return search_pb2.CheckImagesResponse(
-            collection=convert.to_collection(Described(collection)),
+            collection=convert_collection.to_collection(Described(collection)),
             results=[convert.to_check_result(result) for result in known],
         )
 
     async def UpsertImages(
         self, request: search_pb2.UpsertImagesRequest, context: Context
     ) -> search_pb2.UpsertImagesResponse:
-        images = [convert.from_image(image) for image in request.images]
+        images = [convert.from_image(image, f"images[{i}]") for i, image in enumerate(request.images)]
         outcomes = await self._writer.upsert(request.collection, images)
         results = [convert.to_index_result(i.version, outcome) for i, outcome in zip(images, outcomes, strict=True)]
         return search_pb2.UpsertImagesResponse(results=results)
@@ -114,7 +114,7 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
     ) -> search_pb2.FindContentResponse:
         collection, holder = await self._contents.find(request.collection, request.content_sha256)
         return search_pb2.FindContentResponse(
-            collection=convert.to_collection(Described(collection)),
+            collection=convert_collection.to_collection(Described(collection)),
             image_id=holder.version.image_id if holder else "",
         )
 

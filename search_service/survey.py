@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from search_service.ports import Binding, Collection, Match, Record, RecordStore, RowKey, Vector, VectorStore
+from search_service.ports import RecordStore, VectorStore
+from search_service.values import Binding, Collection, Match, Record, RowKey, Vector
 
 T = TypeVar("T")
 _PAGE = 500

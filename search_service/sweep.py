@@ -6,8 +6,9 @@ import structlog
 
 from search_service.guard import Guard
 from search_service.lease import Lease, Turn
-from search_service.ports import Collection, VectorStore
+from search_service.ports import VectorStore
 from search_service.ports_repair import MaintenanceRunning, RepairRecords
+from search_service.values import Collection
 from servicekit.errors import ServiceError
 
 _BATCH = 500
@@ -71,8 +72,7 @@ class Sweeper:
         named = await self._records.named(collection.uid)
         if (named.unfinished or self._guard.doubts(collection)) and await self._guard.refuses(collection):
             return 0
-        turn.require()
-        expired = await self._records.expire(collection.uid, self._horizon, _BATCH)
+        expired = await self._expire(collection, turn)
         if expired:
             _log.info("unfinished writes worked off", collection=collection.name, rows=expired)
         swept = 0
@@ -84,6 +84,16 @@ class Sweeper:
             await self._records.forget(collection.uid, keys)
             swept += len(keys)
         return swept
+
+    async def _expire(self, collection: Collection, turn: Turn) -> int:
+        """Work off all intents and tombstones that are old enough, and return how many intents there were."""
+        intents, full = 0, True
+        while full:
+            turn.require()
+            expired = await self._records.expire(collection.uid, self._horizon, _BATCH)
+            intents += expired.intents
+            full = _BATCH in expired
+        return intents
 
     async def _drop_retired(self, turn: Turn) -> None:
         """Drop the spaces of models that went, once no search and no write that knew them is left."""

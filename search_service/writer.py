@@ -9,18 +9,8 @@ from search_service import limits
 from search_service.catalogue import require_fingerprint
 from search_service.contents import Contents, Stored
 from search_service.encoding import attributes_text
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionChanged,
-    Outcome,
-    Record,
-    RecordStore,
-    Row,
-    Vector,
-    VectorStore,
-    Version,
-)
+from search_service.ports import CollectionChanged, RecordStore, VectorStore
+from search_service.values import Binding, Collection, Outcome, Record, Row, Vector, Version
 from servicekit import deadline
 from servicekit.errors import InvalidField, invalid_field
 
@@ -192,6 +182,7 @@ def _require_valid(collection: Collection, image: NewImage, field: str) -> None:
 
 
 def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
+    limits.require_one_each(field, [vector.model for vector in image.vectors])
     given = _by_model(image)
     for binding in collection.bindings:
         if binding.model not in given and binding.building:

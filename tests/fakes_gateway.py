@@ -23,16 +23,22 @@ class MemoryEmbedder:
     """Embeds everything but nothing at all and what begins with `bad`; `asked` holds the pictures of every call."""
 
     asked: list[tuple[list[bytes], list[str]]] = field(default_factory=list)
+    served: list[Model] = field(default_factory=lambda: list(MODELS))
 
     async def list_models(self, request: Payload) -> Payload:
         return embedder_pb2.ListModelsResponse(
-            models=[embedder_pb2.Model(name=m.name, fingerprint=m.fingerprint, dimension=m.dimension) for m in MODELS]
+            models=[
+                embedder_pb2.Model(name=m.name, fingerprint=m.fingerprint, dimension=m.dimension) for m in self.served
+            ]
         )
 
     async def models(self) -> list[Model]:
-        return MODELS
+        return self.served
 
     async def embed(self, pictures: Sequence[Picture], models: Sequence[str]) -> list[Embedded]:
+        for name in models:
+            if name not in {model.name for model in self.served}:
+                raise NotFound(f"model {name!r} is not served", reason="MODEL_NOT_FOUND")
         self.asked.append(([picture.content for picture in pictures], list(models)))
         return [self._embedded(f"images[{i}]", picture.content, models) for i, picture in enumerate(pictures)]
 

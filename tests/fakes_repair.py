@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search_service import encoding
-from search_service.ports import Outcome, Record, RowKey
 from search_service.ports_repair import Named, Restoration
-from tests.fakes import MemoryRecordStore, MemoryVectorStore
+from search_service.values import Outcome, Record, RowKey
+from tests.fakes import MemoryVectorStore
+from tests.fakes_records import MemoryRecordStore
 
 
 class RepairableVectorStore(MemoryVectorStore):

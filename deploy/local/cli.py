@@ -2,23 +2,23 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from deploy.local import demo as demonstration
-from deploy.local import instructions
-from deploy.local.parts import ROOT, StackSettings
+from deploy.local import instructions, model_folders
+from deploy.local.parts import STATE, StackSettings
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
+from likeness import listing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _console = Console()
-_STATE = ROOT / ".likeness"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 State = Annotated[Path, typer.Option(help="Folder that keeps what is stored, and the logs.", file_okay=False)]
 
@@ -39,26 +39,59 @@ def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 what Pyt
 
 @app.command()
 def up(
-    state: State = _STATE,
+    state: State = STATE,
+    *,
     models: Annotated[
-        Path | None, typer.Option(help="A folder of models to serve too.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(
+            help="A folder of models to serve too, now and whenever this state folder is started without the option.",
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
+    no_models: Annotated[
+        bool, typer.Option("--no-models", help="Serve the built-in models alone again.", show_default=False)
+    ] = False,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Use free ports, not the default ones.")] = False,
     milvus_uri: Annotated[str | None, typer.Option(help="A Milvus server, in place of the embedded one.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="A Redis server, in place of a private one.")] = None,
 ) -> None:
     """Start everything, return once it answers, and say how to call it."""
     ports = Ports.free() if free_ports else Ports()
-    model_dirs = (models,) if models else ()
-    settings = StackSettings(state.absolute(), ports, model_dirs, milvus_uri=milvus_uri, redis_url=redis_url)
+    state = state.absolute()
+    model_dirs = _model_dirs(state, models, no_models=no_models)
+    settings = StackSettings(state, ports, model_dirs, milvus_uri=milvus_uri, redis_url=redis_url)
+    stack = Stack(settings)
     with _console.status("Starting"):
-        Stack(settings).start()
-    typer.echo(f"Likeness answers at {ports.address('gateway')}. To stop it: make down\n")
-    typer.echo(instructions.text(ports.address("gateway")), nl=False)
+        ended = stack.start()
+    before = model_folders.remembered(state)
+    model_folders.remember(state, model_dirs)
+    if ended:
+        typer.echo(f"{', '.join(ended)} had ended: the rest was stopped, and everything started again.")
+    address = ports.address("gateway")
+    typer.echo(f"Likeness answers at {address}. To stop it: {instructions.stop_command(state)}\n")
+    _tell_models(stack, model_dirs, before)
+    typer.echo(instructions.text(address), nl=False)
+
+
+def _model_dirs(state: Path, models: Path | None, *, no_models: bool) -> tuple[Path, ...]:
+    if no_models:
+        return ()
+    return (models.absolute(),) if models else model_folders.remembered(state)
+
+
+def _tell_models(stack: Stack, folders: Sequence[Path], before: Sequence[Path]) -> None:
+    for folder in before:
+        if folder in folders:
+            typer.echo(f"The models of {folder} are served as before; --no-models leaves them out.\n")
+        else:
+            typer.echo(f"The models of {folder} are served no more: collections made with them need them.\n")
+    if problems := model_folders.problems(folders, stack.log("embedder")):
+        typer.echo("\n".join(["Models:", *problems, ""]))
 
 
 @app.command()
-def down(state: State = _STATE) -> None:
+def down(state: State = STATE) -> None:
     """Stop everything; what is stored stays."""
     stack = Stack.found(state.absolute())
     names = stack.running
@@ -71,16 +104,16 @@ def down(state: State = _STATE) -> None:
 
 
 @app.command()
-def status(state: State = _STATE) -> None:
+def status(state: State = STATE) -> None:
     """Show how every part is; the exit status is 1 unless all are ready."""
     parts = Stack.found(state.absolute()).status()
     if not parts:
         typer.echo("Nothing is running.")
         raise typer.Exit(1)
-    table = Table("part", "ready", "pid", "address", "log")
+    table = listing.Listing("Parts", "part", "ready", "pid:right", "address", "log")
     for part in parts:
-        table.add_row(part.name, "yes" if part.ready else "no", str(part.pid or "-"), part.address, str(part.log))
-    _console.print(table)
+        table.add(part.name, "yes" if part.ready else "no", str(part.pid or "-"), part.address, str(part.log))
+    listing.answers().print(table)
     if not all(part.ready for part in parts):
         raise typer.Exit(1)
 
@@ -90,7 +123,7 @@ def demo(
     photos: Annotated[
         Path | None, typer.Option(help="A folder of pictures, in place of the built-in album.", exists=True)
     ] = None,
-    page: Annotated[Path, typer.Option(help="The page to write.")] = _STATE / "demo" / "look-alikes.html",
+    page: Annotated[Path, typer.Option(help="The page to write.")] = STATE / "demo" / "look-alikes.html",
 ) -> None:
     """Index an album, search it, compare the models, write a page, and stop."""
     demonstration.run(photos, page)

@@ -13,12 +13,11 @@ from deploy.local.errors import StackError
 from deploy.local.parts import ROOT, StackSettings
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
-from likeness import photos
+from likeness import folders
+from likeness.session import EXIT_PARTLY
 
 _COLLECTION = "photos"
 _LONGEST_SECONDS = 3600.0
-# `likeness index` ends so when some files are no pictures: it has named them, and the others are there to look at.
-_SOME_REFUSED = 2
 
 
 def run(folder: Path | None, page: Path) -> None:
@@ -32,7 +31,8 @@ def run(folder: Path | None, page: Path) -> None:
         page.parent.mkdir(parents=True, exist_ok=True)
         with _running(Path(directory, "state")) as address:
             index = ("index", pictures, "--collection", _COLLECTION, "--label-from-folder")
-            _likeness(address, *index, accepted=(0, _SOME_REFUSED))
+            # Where some files are no pictures it has named them, and the others are there to look at.
+            _likeness(address, *index, accepted=(0, EXIT_PARTLY))
             _likeness(address, "search", query, "--collection", _COLLECTION, "--html", page)
             _likeness(address, "compare", query, "--collection", _COLLECTION)
 
@@ -45,7 +45,7 @@ def _built_in(directory: Path) -> tuple[Path, Path]:
 
 def _given(folder: Path) -> tuple[Path, Path]:
     """Return the folder given, and the first picture in it that can be read."""
-    found = (photo.path for photo in photos.find([folder], label_from_folder=False))
+    found = (photo.path for photo in folders.find([folder], label_from_folder=False).photos)
     query = next(filter(album.is_readable, found), None)
     if query is None:
         raise StackError(f"there is no picture in {folder}")

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from deploy.local.parts import ROOT
+from deploy.local.parts import ROOT, STATE
 
 _TEXT = Template("""\
 With grpcurl, the calls that there are, and one of them:
@@ -36,6 +36,13 @@ def text(address: str) -> str:
     return _TEXT.substitute(
         address=address, root=shlex.quote(str(ROOT)), python=shlex.quote(sys.executable), picture=_picture()
     )
+
+
+def stop_command(state: Path) -> str:
+    """Return the command that stops the stack over a state folder."""
+    if state == STATE:
+        return "make down"
+    return shlex.join([sys.executable, "-m", "deploy.local", "down", "--state", str(state)])
 
 
 def _picture() -> Path:

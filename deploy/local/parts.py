@@ -11,6 +11,8 @@ from deploy.local import probe, redis_server
 from deploy.local.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".likeness"
+"""The folder that is used where none is given."""
 # Nothing balances calls here, so nobody needs more time to notice that a service goes.
 _DRAIN_SECONDS = 0.2
 

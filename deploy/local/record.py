@@ -21,7 +21,7 @@ class Record:
         """Return the record of the stack over this folder, or None where there is none."""
         try:
             values = json.loads(_file(state).read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return cls(Ports(**values["ports"]), tuple(values["parts"]), Path(values["run_directory"]))
 

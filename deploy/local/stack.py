@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from deploy.local import parts
+from deploy.local import elsewhere, instructions, parts
 from deploy.local.errors import StackError
 from deploy.local.parts import Part, StackSettings
 from deploy.local.process import Process, wait_until
@@ -51,14 +52,20 @@ class Stack:
         """Names of the processes that run."""
         return [name for name, process in self._processes.items() if process.pid]
 
-    def start(self) -> None:
+    def start(self) -> list[str]:
         """Start everything and return once every part is ready.
 
+        Where a part of an earlier start has ended, the others are stopped first; the names of such parts are returned.
+
         Raises:
-            StackError: it runs already, a port is taken, or a part does not get ready; all is stopped again then.
+            StackError: it runs already, a port is taken, Milvus or Redis is elsewhere and does not answer, or a part
+                does not get ready; all is stopped again then.
         """
         with self._locked():
+            ended = self._clear_broken()
             self._refuse_second()
+            elsewhere.require_listener("Redis", self.settings.redis_url, 6379)
+            elsewhere.require_listener("Milvus", self.settings.milvus_uri, 19530)
             try:
                 redis, services = self._prepare()
                 self._start_parts(redis)
@@ -66,11 +73,18 @@ class Stack:
             except BaseException:
                 self._stop_parts()
                 raise
+        return ended
 
     def stop(self) -> list[str]:
         """Stop everything that runs and return the names of those that had to be killed."""
+        if not self.settings.state.exists():
+            return []
         with self._locked():
             return self._stop_parts()
+
+    def log(self, name: str) -> Path:
+        """Return the log of one process."""
+        return self._processes[name].log
 
     def kill(self, name: str) -> None:
         """End one process without warning, as a crash would."""
@@ -121,10 +135,18 @@ class Stack:
             Record.remove(self.settings.state)
         return killed
 
+    def _clear_broken(self) -> list[str]:
+        record = Record.read(self.settings.state)
+        ended = [name for name in record.parts if not self._processes[name].pid] if record else []
+        broken = bool(ended and self.running)
+        if ended:
+            self._stop_parts()
+        return ended if broken else []
+
     def _refuse_second(self) -> None:
         if self.running:
-            names = ", ".join(self.running)
-            raise StackError(f"already running over {self.settings.state}: {names}. Stop it first: make down")
+            names, command = ", ".join(self.running), instructions.stop_command(self.settings.state)
+            raise StackError(f"already running over {self.settings.state}: {names}. Stop it first: {command}")
         if taken := list(self.settings.ports.taken()):
             numbers = ", ".join(map(str, taken))
             raise StackError(f"taken by another program on 127.0.0.1: port {numbers}. Stop it, or use --free-ports")
@@ -146,10 +168,17 @@ class Stack:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.settings.state.mkdir(parents=True, exist_ok=True)
-        with (self.settings.state / "lock").open("a") as lock:
+        with self._lock_file() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StackError(f"another command is at work on {self.settings.state}") from None
             yield
+
+    def _lock_file(self) -> IO[str]:
+        state = self.settings.state
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            return (state / "lock").open("a")
+        except OSError as error:
+            raise StackError(f"the state folder {state} cannot be written: {error.strerror}") from None

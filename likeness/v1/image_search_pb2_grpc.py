@@ -240,20 +240,22 @@ class ImageSearchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SearchImages(self, request, context):
-        """Finds the images most like a picture, or like an image that is already indexed. The request is one message, of at
-        most 33,554,432 bytes.
+        """Finds the images most like a picture, or like an image that is already indexed. An answer has less than 4 MiB, which
+        callers take by default: attributes and uris stand in every list that the image is in, and where they would make it
+        larger, the call ends with INVALID_FIELD at `top_k`, whose message says how long lists can be. The request is one
+        message, of at most 33,554,432 bytes.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE, IMAGE_TOO_COMPLEX), NOT_FOUND
         (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND, MODEL_NOT_FOUND), PERMISSION_DENIED (URI_NOT_ALLOWED),
-        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
+        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH, INDEX_INCOMPLETE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CompareModels(self, request, context):
-        """Asks several models the same question and says how far their lists agree. The request is one message, of at most
-        33,554,432 bytes.
+        """Asks several models the same question and says how far their lists agree. An answer has less than 4 MiB, as that of
+        SearchImages. The request is one message, of at most 33,554,432 bytes.
 
         Errors: those of SearchImages; INVALID_ARGUMENT (INVALID_FIELD: fewer than two models).
         """

@@ -259,7 +259,7 @@ class SearchServiceServicer(object):
         """Finds the nearest images.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD), NOT_FOUND (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND, MODEL_NOT_FOUND),
-        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
+        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH, INDEX_INCOMPLETE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

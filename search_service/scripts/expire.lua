@@ -1,5 +1,5 @@
 -- Works off intents whose writers are gone. KEYS: intents, garbage, tombstones, tombstone times. ARGV: age in ms, limit.
--- A tombstone goes once it is that old and no intent from before it is left. Returns the number of intents worked off.
+-- A tombstone goes once it is that old and no intent from before it is left. Returns how many intents and tombstones went.
 local now = now_ms()
 local horizon = now - tonumber(ARGV[1])
 local rows = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', horizon), 'LIMIT', 0, ARGV[2])
@@ -14,4 +14,4 @@ for _, id in ipairs(buried) do
   redis.call('HDEL', KEYS[3], id)
   redis.call('ZREM', KEYS[4], id)
 end
-return #rows
+return {#rows, #buried}

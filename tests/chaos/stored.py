@@ -6,8 +6,8 @@ from typing import Protocol
 from redis.asyncio import Redis
 
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import Collection
 from search_service.redis_store import RedisRecordStore
+from search_service.values import Collection
 from tests.chaos.caller import Caller, patiently
 from tests.chaos.site import PATIENCE_SECONDS
 from tests.oracle import AtRest

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import Record, Row, Version
 from search_service.redis_store import RedisRecordStore
+from search_service.values import Record, Row, Version
 from tests.chaos.caller import DIMENSIONS, Caller, until_done, vector
 from tests.chaos.restarts import armed, restart
 from tests.chaos.site import Site

@@ -206,3 +206,9 @@ def test_an_error_is_the_same_message_after_a_journey(error: ServiceError) -> No
     """So that an answer that was kept is the very bytes of the first one."""
     packed = status.to_status(error)
     assert status.to_status(status.from_status(packed)).SerializeToString() == packed.SerializeToString()
+
+
+async def test_no_picture_is_embedded_with_a_model_that_is_not_served(services: Services) -> None:
+    with pytest.raises(NotFound) as unknown:
+        await services.embedder.embed([picture(photo(1))], ["colour", "none"])
+    assert unknown.value.code_reason == "MODEL_NOT_FOUND"

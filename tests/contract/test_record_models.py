@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from search_service.ports import Binding, Collection, Coverage, Outcome, RecordStore, RowKey
+from search_service.ports import RecordStore
+from search_service.values import Binding, Collection, Coverage, Outcome, RowKey
 from tests.contract.test_record_store import a_record, collection, write
 
 __all__ = ["collection"]

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from search_service.filters import Filter, OneOf, holds
 from search_service.images import Images
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Record, RecordStore, Version
-from tests.fakes import MemoryRecordStore
+from search_service.ports import RecordStore
+from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Version
+from tests.fakes_records import MemoryRecordStore
 from tests.filter_trees import trees
 
 ON_SERVERS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

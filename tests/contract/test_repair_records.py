@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from search_service.ports import Collection, Outcome, Record, RowKey
 from search_service.ports_repair import Named, RepairRecords, Restoration
+from search_service.values import Collection, Outcome, Record, RowKey
 from tests.contract.test_record_store import a_collection, a_record, write
 
 

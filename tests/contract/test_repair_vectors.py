@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from search_service import encoding
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Record, Row, RowKey, Version
 from search_service.ports_repair import RepairVectors
+from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Row, RowKey, Version
 from servicekit.errors import NotFound
 from tests.contract.test_vector_store import DIMENSION, unit_vectors
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from search_service.catalogue import Catalogue
 from search_service.filters import Filter, NoneOf, OneOf, holds
 from search_service.index import Index
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Record, Row, VectorStore, Version
+from search_service.ports import VectorStore
 from search_service.query import Query
 from search_service.reading import Consistency, SearchParams
+from search_service.values import Binding, Collection, IndexSpec, Metric, Record, Row, Version
 from search_service.writer import ModelVector, NewImage, Writer
-from tests.fakes import MemoryRecordStore
+from tests.fakes_records import MemoryRecordStore
 from tests.filter_trees import trees
 
 COUNT, DIMENSION, COPIES = 120, 12, 8

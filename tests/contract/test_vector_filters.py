@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from search_service.filters import AllOf, AnyOf, Between, Exists, Filter, NoneOf, OneOf, holds
-from search_service.ports import IndexSpec, Metric, Record, Row, RowKey, VectorStore, Version
+from search_service.ports import VectorStore
+from search_service.values import IndexSpec, Metric, Record, Row, RowKey, Version
 from tests.filter_trees import ODD, attributes, trees
 
 Rows = Mapping[str, Mapping[str, Any]]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import IndexSpec, Metric, Record, Row, RowKey, VectorStore, Version
+from search_service.ports import VectorStore
 from search_service.reading import Consistency
+from search_service.values import IndexSpec, Metric, Record, Row, RowKey, Version
 
 ROUNDS = 6
 AXES = np.eye(ROUNDS, dtype=np.float32)

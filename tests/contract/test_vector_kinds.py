@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search_service.ports import IndexSpec, Metric, Record, Row, VectorStore, Version
+from search_service.ports import VectorStore
 from search_service.reading import SearchParams
+from search_service.values import IndexSpec, Metric, Record, Row, Version
 from servicekit.errors import InvalidField
 
 COUNT, DIMENSION = 300, 32

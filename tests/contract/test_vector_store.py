@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from search_service.ports import IndexSpec, Metric, Record, Row, RowKey, VectorStore, Version
+from search_service.ports import VectorStore
+from search_service.values import IndexSpec, Metric, Record, Row, RowKey, Version
 from servicekit.errors import InvalidField, NotFound
 
 DIMENSION = 48
@@ -105,6 +106,15 @@ async def test_a_dropped_space_is_not_found(vectors: VectorStore, space: str) ->
 async def test_an_index_that_is_not_offered_is_refused(vectors: VectorStore, space: str) -> None:
     with pytest.raises(InvalidField, match=r"collection\.index\.kind"):
         await vectors.create(space, DIMENSION, Metric.L2, IndexSpec("NO_SUCH_KIND"))
+    with pytest.raises(InvalidField, match=r"collection\.index\.kind"):
+        await vectors.resolved(IndexSpec("NO_SUCH_KIND"))
+
+
+async def test_a_kind_of_index_is_chosen_where_none_is(vectors: VectorStore) -> None:
+    chosen = await vectors.resolved(IndexSpec(m=8))
+    assert chosen.kind in ("FLAT", "HNSW")
+    assert (await vectors.resolved(chosen)) == chosen == IndexSpec(chosen.kind, m=8)
+    assert (await vectors.resolved(IndexSpec("IVF_FLAT"))).kind == "IVF_FLAT"
 
 
 async def test_it_answers(vectors: VectorStore) -> None:

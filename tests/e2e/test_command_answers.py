@@ -1,6 +1,9 @@
 """Every command with `--json`, as a program uses it."""
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,44 @@ def test_search_by_id_without_itself_and_with_one_model(running: Running, indexe
     assert ids == [hit["image_id"] for hit in found["per_model"][0]["hits"]]
 
 
+def test_search_by_the_path_of_an_indexed_picture(running: Running, indexed: str) -> None:
+    by_id = running.command.json("search", "--id", id_of(3), "-c", indexed)
+    by_path = running.command.json("search", "--id", "album 0/photo 0003.png", "-c", indexed)
+    assert by_path["query"] == by_id["query"]
+    assert by_path["hits"] == by_id["hits"]
+    told = running.command.run("search", "--id", id_of(3), "-c", indexed).stdout
+    assert "album 0/photo 0003.png" in told
+    assert "@20" not in told
+
+
+def test_search_by_a_picture_from_standard_input(running: Running, album: Path, indexed: str) -> None:
+    line = [sys.executable, "-m", "likeness", "--address", running.command.address, "search", "-", "-c", indexed]
+    with path_of(album, 12).open("rb") as picture:
+        done = subprocess.run([*line, "--json"], stdin=picture, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["hits"][0]["image_id"] == id_of(12)
+
+
+def test_images_are_deleted_by_id_and_by_path(running: Running, album: Path) -> None:
+    running.command.json("index", str(album / "album 0"), "-c", "shrinking")
+    done = running.command.json("delete", "photo@200001.png", "photo 0002.png", "-c", "shrinking")
+    assert done == {"collection": "shrinking", "deleted": 2, "missing": []}
+    again = running.command.json("delete", "photo 0001.png", "photo 0003.png", "-c", "shrinking", status=3)
+    assert again == {"collection": "shrinking", "deleted": 1, "missing": ["photo@200001.png"]}
+    left = running.command.json("search", "--id", "photo 0004.png", "-c", "shrinking")["hits"]
+    assert sorted(hit["image_id"] for hit in left) == [f"photo@20{i:04}.png" for i in (0, *range(4, 10))]
+
+
+def test_what_is_no_picture_by_its_name_is_counted(running: Running, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "a.heic").write_bytes(b"heic")
+    done = running.command.json("index", str(tmp_path), "-c", "skipping")
+    assert done["skipped"] == {"files": 2, "unread_formats": {".heic": 1}}
+    told = running.command.run("index", str(tmp_path), "-c", "skipping")
+    assert told.returncode == 0
+    assert f"There are no pictures in {tmp_path}." in told.stderr
+    assert "skipped: 2 that are no pictures by their names; formats that are not read: 1 .heic" in told.stdout
+
+
 def test_search_within_a_distance(running: Running, indexed: str) -> None:
     wide = running.command.json("search", "--id", id_of(3), "-c", indexed, "--model", "colour", "-k", "30")
     distances = [hit["distance"] for hit in wide["per_model"][0]["hits"]]
@@ -108,6 +149,7 @@ def test_compare(running: Running, indexed: str) -> None:
     assert (pair["model_a"], pair["model_b"]) == ("colour", "shape")
     assert pair["overlap_at_k"] == pytest.approx(len(set(lists["colour"]) & set(lists["shape"])) / 8)
     assert 0 < pair["rank_biased_overlap"] <= 1
+    assert not any("attributes" in hit for own in document["per_model"] for hit in own["hits"])
     assert set(pair) == {"model_a", "model_b", "overlap_at_k", "rank_biased_overlap", "kendall_tau"}
 
 
@@ -118,8 +160,9 @@ def test_collections_are_made_listed_and_deleted(running: Running, album: Path) 
     listed = {found["name"]: found for found in running.command.json("collections")["collections"]}
     assert listed["short-lived"]["image_count"] == 10
     refused = running.command.run("collections", "delete", "short-lived", "--json")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "FORCE_REQUIRED" in refused.stderr
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]["reason"] == "FORCE_REQUIRED"
+    assert refused.stderr.startswith("FORCE_REQUIRED")
     assert running.command.json("collections", "delete", "short-lived", "--force") == {"deleted": "short-lived"}
     assert "short-lived" not in [found["name"] for found in running.command.json("collections")["collections"]]
 
@@ -132,7 +175,8 @@ def test_models(running: Running) -> None:
 
 def test_status(running: Running, indexed: str) -> None:
     document = running.command.json("status")
-    assert [(part["name"], part["answers"]) for part in document["parts"]] == [("embedder", True), ("search", True)]
+    parts = [(part["name"], part["answers"]) for part in document["parts"]]
+    assert parts == [("gateway", True), ("embedder", True), ("search", True)]
     assert document["address"] == running.command.address
     assert [model["name"] for model in document["models"]] == BUILT_IN
     assert {found["name"]: found["image_count"] for found in document["collections"]}[indexed] == COUNT

@@ -38,9 +38,11 @@ def test_models_are_measured_by_the_folders_of_their_pictures(running: Running, 
 
 
 def test_a_sample_follows_from_its_seed(running: Running, indexed: str) -> None:
-    again = [running.command.json("evaluate", "-c", indexed, "--sample", "6", "--seed", "3") for _ in range(2)]
-    assert again[0] == again[1]
-    assert again[0]["fused"]["query_count"] == 6
+    first, again = (running.command.json("evaluate", "-c", indexed, "--sample", "6", "--seed", "3") for _ in range(2))
+    assert first["fused"]["query_count"] == 6
+    # Queries are added up as they end, so that the last digits of a mean may differ.
+    assert again["fused"] == pytest.approx(first["fused"])
+    assert again["per_model"] == [pytest.approx(own) for own in first["per_model"]]
 
 
 def test_a_table_for_people(running: Running, indexed: str) -> None:
@@ -62,7 +64,7 @@ def test_a_copy_is_a_duplicate(running: Running, indexed: str) -> None:
         "groups": [pair],
     }
     done = running.command.run("duplicates", "-c", indexed, "-m", "shape", "--max-distance", "0")
-    assert done.stdout == "1: 2 images\n" + "".join(f"   {image_id}\n" for image_id in pair)
+    assert done.stdout == "1: 2 images\n   album 0/photo 0000.png\n   album 2/copy.png\n"
     assert (done.returncode, done.stderr) == (0, "2 images in 1 groups.\n")
 
 

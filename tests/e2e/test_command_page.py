@@ -124,7 +124,7 @@ def require_pictures_of(column: dict[str, Any], hits: list[dict[str, Any]]) -> N
         (image,) = shown["images"]
         assert image["width"] > 0
         assert image["shown"] > 50
-        assert hit["image_id"] in image["alt"]
+        assert hit["image_id"].replace("@20", " ") in image["alt"], "shown as the path that it is"
         assert difference(image["source"], path_of(hit["uri"])) < TOLERANCE, hit["image_id"]
         assert f"{hit['distance']:.4f}" in shown["text"]
         assert f"{hit['similarity']:.4f}" in shown["text"]

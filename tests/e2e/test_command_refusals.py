@@ -41,7 +41,7 @@ def album(tmp_path: Path) -> Path:
 
 
 def test_each_broken_file_is_refused_by_name_and_the_others_are_indexed(running: Running, album: Path) -> None:
-    summary = running.command.json("index", str(album), "-c", "refusals", status=2)
+    summary = running.command.json("index", str(album), "-c", "refusals", status=3)
     refused = {Path(refusal["path"]).name: refusal for refusal in summary["refused"]}
     assert {name: refusal["reason"] for name, refusal in refused.items()} == {
         "truncated.jpg": "IMAGE_UNDECODABLE",
@@ -62,7 +62,7 @@ def test_each_broken_file_is_refused_by_name_and_the_others_are_indexed(running:
 
 def test_people_get_a_line_for_each_refused_file(running: Running, album: Path) -> None:
     done = running.command.run("index", str(album), "-c", "refusals")
-    assert done.returncode == 2
+    assert done.returncode == 3
     lines = [line for line in done.stdout.splitlines() if line.startswith(str(album))]
     assert [line.partition(": ")[0] for line in lines] == sorted(map(str, (album / "bad").iterdir()))
     assert any(line.startswith(f"{album}/bad/text.jpg: IMAGE_UNDECODABLE: ") for line in lines)

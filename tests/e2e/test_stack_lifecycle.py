@@ -1,5 +1,6 @@
 """`python -m deploy.local up`, `status` and `down`, as a user runs them."""
 
+import os
 import re
 import signal
 import socket
@@ -33,7 +34,8 @@ def local(state: Path) -> Iterator[Run]:
 
     def run(*arguments: str, state: Path = state) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "deploy.local", *arguments, "--state", str(state)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+        # Its own copy of the environment: pytest's readline sets COLUMNS in the one that is inherited otherwise.
+        return subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=150, check=False)
 
     yield run
     run("down")
@@ -94,7 +96,7 @@ def test_a_second_up_is_refused_and_harms_nothing(started: str, local: Run) -> N
     done = local("up", "--free-ports")
     assert done.returncode == 1
     assert "already running" in done.stderr
-    assert "make down" in done.stderr
+    assert "deploy.local down --state" in done.stderr
     assert local("status").returncode == 0
 
 

@@ -12,8 +12,8 @@ from pymilvus import MilvusClient
 
 from search_service.milvus_access import MilvusAccess
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import IndexSpec, Metric, Record, Row, Version
 from search_service.settings import SearchSettings
+from search_service.values import IndexSpec, Metric, Record, Row, Version
 from servicekit.errors import BackendUnavailable, ServiceError
 from tests import servers
 

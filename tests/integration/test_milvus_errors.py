@@ -15,7 +15,8 @@ from pymilvus import MilvusClient
 
 from search_service.filters import OneOf
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import CollectionNotFound, IndexSpec, Metric, Record, Row, RowKey, VectorStore, Version
+from search_service.ports import CollectionNotFound, VectorStore
+from search_service.values import IndexSpec, Metric, Record, Row, RowKey, Version
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, DeadlineExceeded, ServiceError
 from tests import servers

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from search_service.ports import Outcome, RecordStore
+from search_service.ports import RecordStore
 from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
+from search_service.values import Outcome
 from servicekit.errors import BackendUnavailable, ServiceError
 from tests import redis_servers, servers
 from tests.proxy import FaultProxy, proxy_to

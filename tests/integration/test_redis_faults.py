@@ -6,14 +6,14 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from search_service.ports import Outcome, Record, RecordStore, Version
-from search_service.redis_store import RedisRecordStore
+from search_service.ports import RecordStore
+from search_service.redis_store import RedisRecordStore, scripts
 from search_service.sweep import Sweeper
+from search_service.values import Outcome, Record, Version
 from servicekit.errors import BackendUnavailable
 from tests import redis_servers
 from tests.proxy import FaultProxy, proxy_to
@@ -110,8 +110,7 @@ async def test_a_task_that_is_cancelled_in_a_call_ends(proxy: FaultProxy) -> Non
 
 
 def script_hash(name: str) -> bytes:
-    text = resources.files("search_service").joinpath("scripts", f"{name}.lua").read_bytes()
-    return hashlib.sha1(text).hexdigest().encode()
+    return hashlib.sha1(scripts()[name].encode()).hexdigest().encode()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from likeness.v1 import embedder_pb2, image_search_pb2, types_pb2
+from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
 from tests import redis_servers
 from tests.integration.test_system_search import photo
 from tests.redis_servers import Instance
@@ -108,11 +108,12 @@ async def test_calls_end_in_time_and_the_rest_goes_on(likeness: System, server: 
 
 async def test_a_search_reads_redis_twice(likeness: System, server: Instance) -> None:
     """Once for the collection and once for the records of all that was found, whatever the number of models."""
-    image = types_pb2.Image(content=photo(1))
-    search = image_search_pb2.SearchImagesRequest(collection="stops", image=image, models=["colour", "shape"])
+    embed = embedder_pb2.EmbedRequest(images=[types_pb2.Image(content=photo(1))], models=["colour", "shape"])
+    (embedded,) = (await likeness.embedder.Embed(embed)).results
+    vectors = search_pb2.QueryVectors(embeddings=embedded.embeddings)
     server.ask("CONFIG RESETSTAT")
     for _ in range(10):
-        await likeness.gateway.SearchImages(search)
+        await likeness.search.Search(search_pb2.SearchRequest(collection="stops", vectors=vectors))
     seen = {name: stats["calls"] for name, stats in server.ask("INFO", "commandstats").items()}
     # What health and sweep ask beside it: hexists, info, config, hvals, evalsha and what that runs.
     reads = {"cmdstat_hget", "cmdstat_hmget", "cmdstat_zcard", "cmdstat_get", "cmdstat_mget", "cmdstat_hgetall"}

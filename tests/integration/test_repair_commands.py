@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -209,9 +210,9 @@ async def test_commands_speak_to_people(service: Service) -> None:
             client.hdel(records, "x07")
         status, output, messages = await service.command("reconcile")
         assert (status, output) == (2, "119 looked at, 1 found, 0 repaired.\n")
-        assert messages == "ORPHAN_ROW c a x07 8\n"
+        assert re.fullmatch(r"ORPHAN_ROW c a x07 \d+\n", messages)
         status, output, messages = await service.command("reconcile", "--repair", "--collection", "c")
         assert (status, output) == (0, "119 looked at, 1 found, 1 repaired.\n")
-        assert messages == "ORPHAN_ROW c a x07 8 repaired\n"
+        assert re.fullmatch(r"ORPHAN_ROW c a x07 \d+ repaired\n", messages)
         status, _, messages = await service.command("reconcile", "--collection", "none")
         assert (status, messages) == (1, "COLLECTION_NOT_FOUND: there is no collection 'none'\n")

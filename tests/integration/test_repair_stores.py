@@ -15,13 +15,13 @@ from search_service.guard import Guard
 from search_service.index import Index
 from search_service.lease import Lease
 from search_service.milvus_store import MilvusVectorStore
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Outcome, Record, Row, RowKey, Version
 from search_service.ports_repair import Finding, Kind
 from search_service.query import Query
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
 from search_service.redis_store import RedisRecordStore
 from search_service.sweep import Sweeper
+from search_service.values import Binding, Collection, IndexSpec, Metric, Outcome, Record, Row, RowKey, Version
 from search_service.writer import ModelVector, NewImage, Writer
 from servicekit.errors import BackendUnavailable
 from tests import servers

@@ -18,8 +18,8 @@ def coordinator(embedder: MemoryEmbedder, search: MemorySearch) -> Coordinator:
     return Coordinator(embedder, search)
 
 
-def question(given: Picture | None, *models: str, image_id: str = "") -> Question:
-    return Question("c", given, models, image_search_pb2.SearchImagesRequest(image_id=image_id))
+def question(given: Picture | None, *models: str, image_id: str = "", partial: bool = False) -> Question:
+    return Question("c", given, models, image_search_pb2.SearchImagesRequest(image_id=image_id), partial)
 
 
 async def test_a_search_by_picture_uses_the_models_asked_for_or_the_collections(
@@ -28,6 +28,21 @@ async def test_a_search_by_picture_uses_the_models_asked_for_or_the_collections(
     await coordinator.search(question(picture(b"1"), "shape"))
     await coordinator.compare(question(picture(b"1")))
     assert [models for _, models in embedder.asked] == [["shape"], ["colour", "shape"]]
+
+
+async def test_models_that_are_not_served_are_left_out_where_that_will_do(
+    coordinator: Coordinator, embedder: MemoryEmbedder
+) -> None:
+    del embedder.served[0]
+    answer = await coordinator.search(question(picture(b"1"), partial=True))
+    assert embedder.asked == [([b"1"], ["shape"])]
+    assert {model: error.code_reason for model, error in answer.failed.items()} == {"colour": "MODEL_NOT_FOUND"}
+    for refused in (question(picture(b"1")), question(picture(b"1"), "colour", "shape")):
+        with pytest.raises(NotFound, match="'colour' is not served"):
+            await coordinator.search(refused)
+    embedder.served.clear()
+    with pytest.raises(NotFound, match="'colour' is not served"):
+        await coordinator.search(question(picture(b"1"), partial=True))
 
 
 async def test_a_search_by_id_asks_nothing_of_the_embedder(

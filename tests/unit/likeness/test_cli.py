@@ -13,7 +13,7 @@ from likeness.cli import app
 NOBODY = ("--address", "127.0.0.1:1")
 
 
-@pytest.mark.parametrize("command", ["index", "search", "compare", "evaluate", "duplicates", "collections"])
+@pytest.mark.parametrize("command", ["index", "search", "compare", "evaluate", "duplicates", "delete", "collections"])
 def test_help_has_examples(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])
     assert done.exit_code == 0
@@ -36,13 +36,17 @@ def test_help_names_every_command() -> None:
         ("search", "--id", "a"),
         ("compare", "--id", "a"),
         ("collections", "delete", "c"),
+        ("collections", "add-model", "c", "m"),
+        ("collections", "activate-model", "c", "m", "--replaces", "n"),
+        ("collections", "remove-model", "c", "m"),
         ("evaluate",),
         ("duplicates", "-m", "shape", "--max-distance", "0"),
     ],
 )
 def test_nobody_answers(arguments: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*NOBODY, *arguments, "--json"])
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["code"] == "UNAVAILABLE"
     assert done.stderr.startswith("UNAVAILABLE: ")
     assert "LIKENESS_ADDRESS" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -53,13 +57,13 @@ def test_the_address_may_come_from_the_environment() -> None:
     document = json.loads(done.stdout)
     assert done.exit_code == 1
     assert document["address"] == "127.0.0.1:1"
-    assert [(part["answers"], part["reason"]) for part in document["parts"]] == [(False, "UNAVAILABLE")] * 2
+    assert [(part["answers"], part["reason"]) for part in document["parts"]] == [(False, "UNAVAILABLE")] * 3
 
 
 def test_indexing_gives_up_when_patience_ends(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     done = CliRunner().invoke(app, [*NOBODY, "index", str(tmp_path), "--patience", "0", "--json"])
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.exit_code == 1
     assert done.stderr.startswith("UNAVAILABLE: ")
 
 

@@ -6,7 +6,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from likeness.image_ids import image_id_of
+from likeness.image_ids import image_id_of, readable, typed_id
 
 PERMITTED = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
 
@@ -50,3 +50,25 @@ def test_examples() -> None:
     assert image_id_of("é@.png") == "@C3@A9@40.png"
     long = image_id_of("x" * 129)
     assert (len(long), long[:64]) == (128, "x" * 62 + "@@")
+
+
+@given(PATHS)
+def test_a_typed_path_or_id_means_the_picture(path: str) -> None:
+    image_id = image_id_of(path)
+    assert typed_id(image_id) == image_id
+    if not PERMITTED.fullmatch(path):
+        assert typed_id(path) == image_id
+
+
+@given(PATHS)
+def test_what_is_shown_leads_back_to_the_id(path: str) -> None:
+    shown = readable(image_id_of(path))
+    assert shown.isprintable()
+    assert image_id_of(path) in (shown, image_id_of(shown))
+
+
+def test_a_path_is_shown_as_it_was() -> None:
+    for path in ("with space.jpg", "é/ü.png", "a@b.jpg", "plain/a-1.png"):
+        assert readable(image_id_of(path)) == path
+    for image_id in ("a@0Ab.jpg", "a@FF.png", "sku@zz", "a@2D", "x" * 62 + "@@" + "0" * 64):
+        assert readable(image_id) == image_id

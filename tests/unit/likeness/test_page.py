@@ -119,3 +119,12 @@ def test_text_from_elsewhere_stays_text(text: str, kind: str, make: Callable[[st
     assert text in hostile.values("data-image-id")
     assert hostile.values("src") == []
     assert hostile.values("href") == []
+
+
+def test_a_model_whose_list_lacks_an_image_says_so_beside_its_share() -> None:
+    lacking = document()
+    lacking["hits"][0]["contributions"][0]["rank"] = 0
+    texts = " ".join(Elements(render("search", lacking)).texts)
+    assert "not in its list" in texts
+    assert "#0" not in texts
+    assert "33%" in texts

@@ -78,6 +78,25 @@ def test_a_file_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> None:
         plotter(tmp_path / "nowhere" / "chart.svg")(document("colour"))
 
 
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+def test_a_chart_may_be_drawn_anew(tmp_path: Path, suffix: str) -> None:
+    chart = tmp_path / f"chart{suffix}"
+    chart.touch()
+    for models in (("colour",), ("colour", "shape")):
+        before = chart.read_bytes()
+        plotter(chart)(document(*models))
+        assert chart.read_bytes() != before
+
+
+def test_a_photo_is_not_drawn_over(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    before = photo.read_bytes()
+    with pytest.raises(LikenessError, match="is there already, and is no chart"):
+        plotter(photo)
+    assert photo.read_bytes() == before
+
+
 def test_a_table_has_every_figure_and_says_what_was_left_out() -> None:
     file = io.StringIO()
     console = Console(file=file, width=200, force_terminal=True)

@@ -45,9 +45,13 @@ def test_a_hit_has_its_figures_and_each_models_rank_and_distance() -> None:
         assert figure in text
 
 
-def test_a_model_that_did_not_find_an_image_has_a_dash() -> None:
+@pytest.mark.parametrize("absent", [True, False])
+def test_a_model_that_did_not_find_an_image_has_a_dash(absent: bool) -> None:
     document = found("a.png")
-    del document["hits"][0]["contributions"][0]
+    if absent:
+        del document["hits"][0]["contributions"][0]
+    else:
+        document["hits"][0]["contributions"][0]["rank"] = 0
     (row,) = [line for line in shown(tables.search(document)).splitlines() if "a.png" in line]
     assert [cell.strip() for cell in row.split("│")][6:8] == ["-", "#7 0.1250"]
 
@@ -62,6 +66,29 @@ def test_an_absent_tau_is_a_dash() -> None:
     }
     (row,) = [line for line in shown(tables.agreements({"agreements": [pair]})).splitlines() if "colour" in line]
     assert [cell.strip() for cell in row.split("│")][1:-1] == ["colour / shape", "25%", "0.500", "-"]
+
+
+def test_a_model_that_lacks_images_says_how_far_it_is() -> None:
+    states = [
+        ("colour", "ACTIVE", 1600),
+        ("edges", "ACTIVE", 1599),
+        ("shape", "BUILDING", 1200),
+        ("full", "BUILDING", 1600),
+    ]
+    document = {
+        "name": "pets",
+        "models": ["colour", "edges"],
+        "bindings": [{"model": name, "state": state, "image_count": count} for name, state, count in states],
+        "metric": "L2",
+        "index": "FLAT",
+        "image_count": 1600,
+        "create_time": "2026-01-02T03:04:05Z",
+    }
+    (row,) = [line for line in shown(tables.collections([document])).splitlines() if "pets" in line]
+    models = "colour, edges (1,599 of 1,600), shape (building, 1,200 of 1,600), full (building, 1,600 of 1,600)"
+    assert [cell.strip() for cell in row.split("│")][2] == models
+    # As a gateway answers that knows no states.
+    assert "colour, edges" in shown(tables.collections([{**document, "bindings": []}]))
 
 
 @pytest.mark.parametrize(

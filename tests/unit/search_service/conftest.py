@@ -10,11 +10,12 @@ from search_service.guard import Guard
 from search_service.images import Images
 from search_service.index import Index
 from search_service.lease import Lease
-from search_service.ports import Binding, Collection, IndexSpec, Metric, Outcome, Version
+from search_service.model_change import ModelChanges
 from search_service.query import Query
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
 from search_service.sweep import Sweeper
+from search_service.values import Binding, Collection, IndexSpec, Metric, Outcome, Version
 from search_service.writer import ModelVector, NewImage, Writer
 from tests.fakes_repair import RepairableRecordStore, RepairableVectorStore
 
@@ -51,6 +52,7 @@ class Core:
         self.rebuilder = Rebuilder(*stores, self.guard, self.lease, horizon_seconds=100)
         self.catalogue = Catalogue(self.records, self.vectors, horizon_seconds=100)
         self.writer = Writer(self.records, self.vectors, write_timeout_seconds=5)
+        self.models = ModelChanges(self.records, self.vectors)
         self.images = Images(self.records)
         self.index = Index(self.records, self.vectors, fusion_depth=10, margin=2)
 

@@ -6,16 +6,8 @@ from typing import Any
 import pytest
 
 from search_service import filters
-from search_service.ports import (
-    Binding,
-    Collection,
-    CollectionExists,
-    CollectionNotFound,
-    ForceRequired,
-    ImageNotFound,
-    IndexSpec,
-    Metric,
-)
+from search_service.ports import CollectionExists, CollectionNotFound, ForceRequired, ImageNotFound
+from search_service.values import Binding, Collection, IndexSpec, Metric
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import Core, new_image
 
@@ -88,12 +80,23 @@ async def test_collections_are_listed_by_name_in_pages(core: Core) -> None:
         (replace(VALID, index=IndexSpec(ef_construction=2000)), "collection.index.ef_construction"),
         (replace(VALID, index=IndexSpec("HNSW")), "collection.index.kind"),
         (replace(VALID, index=IndexSpec(nlist=-1)), "collection.index.nlist"),
+        (replace(VALID, bindings=(Binding("a", "print", 1),)), "collection.bindings[0].dimension"),
+        (
+            replace(VALID, bindings=(Binding("a", "print", 8), Binding("b", "", 8))),
+            "collection.bindings[1].fingerprint",
+        ),
+        (replace(VALID, bindings=(Binding("a/b", "print", 8),)), "collection.bindings[0].model"),
     ],
 )
 async def test_a_wrong_collection_names_its_field(core: Core, wrong: Collection, field: str) -> None:
     with pytest.raises(InvalidField) as refused:
         await core.catalogue.create(wrong)
     assert refused.value.violations[0].field == field
+
+
+async def test_a_collection_knows_which_index_it_got(core: Core) -> None:
+    assert (await core.catalogue.create(VALID)).collection.index.kind == "FLAT"
+    assert (await core.catalogue.get(VALID.name)).collection.index.kind == "FLAT"
 
 
 async def test_pages_of_images_are_stable_and_filtered(core: Core) -> None:
@@ -137,6 +140,12 @@ async def test_get_and_delete(core: Core) -> None:
     with pytest.raises(ImageNotFound):
         await core.images.get("c", "x")
     assert await core.found(0) == ["y"]
+
+
+async def test_an_id_to_delete_that_stands_twice_counts_once(core: Core) -> None:
+    await core.put(new_image("x"), new_image("y", 1))
+    deleted = await core.images.delete("c", ["zz", "x", "a", "x", "zz", "y"], None, force=False)
+    assert (deleted.count, deleted.missing) == (2, ["zz", "a"])
 
 
 async def test_delete_by_filter_needs_force(core: Core) -> None:

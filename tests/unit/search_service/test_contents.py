@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from search_service.contents import Contents
-from search_service.ports import CollectionNotFound, ImageNotFound, Outcome
+from search_service.ports import CollectionNotFound, ImageNotFound
 from search_service.query import Query
+from search_service.values import Outcome
 from search_service.writer import Known, NewImage
 from servicekit.errors import InvalidField
 from tests.unit.search_service.conftest import Core, new_image, vector_of

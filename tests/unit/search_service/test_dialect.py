@@ -3,8 +3,8 @@
 import pytest
 
 from search_service import dialect
-from search_service.ports import IndexSpec
 from search_service.reading import SearchParams
+from search_service.values import IndexSpec
 
 OLD = {"FLAT", "HNSW", "IVF_FLAT", "IVF_SQ8", "DISKANN"}
 NEW = {"HNSW_SQ", "IVF_RABITQ"}

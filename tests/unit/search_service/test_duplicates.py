@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from search_service.duplicates import MAX_GROUP_IDS, DisjointSets, Duplicates
-from search_service.ports import CollectionNotFound, Match, Metric, ModelNotFound, RowKey, Vector
+from search_service.ports import CollectionNotFound, ModelNotFound
 from search_service.survey import Survey
+from search_service.values import Match, Metric, RowKey, Vector
 from search_service.writer import NewImage
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.labelled_retrieval import euclidean

@@ -8,8 +8,9 @@ import pytest
 
 from search_service.evaluation import Evaluator, Trial
 from search_service.fusion import Fusion, Method
-from search_service.ports import CollectionNotFound, Metric, ModelNotFound
+from search_service.ports import CollectionNotFound, ModelNotFound
 from search_service.survey import Survey
+from search_service.values import Metric
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.labelled_retrieval import Array, euclidean, expected, ranks
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of

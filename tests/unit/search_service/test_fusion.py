@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_service.fusion import Fusion, Method, Neighbour, Ranking, fuse, similarity
-from search_service.ports import Metric
+from search_service.values import Metric
 
 
 def ranking(model: str, *ids: str, step: float = 0.1, metric: Metric = Metric.L2) -> Ranking:
@@ -58,10 +58,36 @@ def test_one_list_keeps_its_order(method: Method) -> None:
     assert [(hit.image_id, hit.rank, hit.distance) for hit in fused] == [("z", 1, 0.3), ("y", 2, 0.3), ("x", 3, 0.3)]
 
 
-def test_contributions_add_up_to_the_score_where_every_model_has_the_image() -> None:
-    for method in Method:
-        for hit in fuse([ranking("a", "x", "y"), ranking("b", "y", "x")], Fusion(method)):
-            assert sum(c.score for c in hit.contributions) == pytest.approx(hit.score)
+@given(LISTS, st.sampled_from(Method), st.lists(st.sampled_from([0.0, 0.5, 3.0]), min_size=4, max_size=4))
+def test_contributions_add_up_to_the_score(lists: list[list[str]], method: Method, weights: list[float]) -> None:
+    names = [f"m{i}" for i in range(len(lists))]
+    rule = Fusion(method, dict(zip(names, weights, strict=False)))
+    for hit in fuse([ranking(name, *ids) for name, ids in zip(names, lists, strict=True)], rule):
+        assert sum(c.score for c in hit.contributions) == pytest.approx(hit.score)
+        assert [c.model for c in hit.contributions] == sorted(c.model for c in hit.contributions)
+
+
+def test_a_list_that_lacks_an_image_contributes_its_greatest_distance_and_no_part_of_the_mean() -> None:
+    rule = Fusion(Method.WEIGHTED_DISTANCE, {"a": 3.0})
+    lists = [ranking("a", "x", "y"), ranking("b", "y", step=0.5), ranking("c")]
+    lacking = next(hit for hit in fuse(lists, rule) if hit.image_id == "x")
+    assert [(c.model, c.rank, c.distance, c.weight) for c in lacking.contributions] == [
+        ("a", 1, 0.1, 3.0),
+        ("b", 0, 0.5, 1.0),
+    ]
+    assert lacking.contributions[1].score == pytest.approx((1 - 0.5 / 2) / 5)
+    assert (lacking.distance, lacking.similarity) == pytest.approx((0.1, 1 - 0.1**2 / 2))
+
+
+def test_what_only_a_model_of_no_weight_found_comes_last_at_its_plain_distance() -> None:
+    fused = fuse([ranking("a", "z"), ranking("b", "y", step=1.8)], Fusion(weights={"b": 0.0}))
+    assert [(hit.image_id, hit.score, hit.distance) for hit in fused] == [("z", 1 / 61, 0.1), ("y", 0.0, 1.8)]
+
+
+@pytest.mark.parametrize("method", Method)
+def test_a_list_of_no_weight_alone_keeps_its_order(method: Method) -> None:
+    alone = fuse([ranking("b", "y", "x", step=0.2)], Fusion(method, {"b": 0.0}))
+    assert [(hit.image_id, hit.score, hit.distance) for hit in alone] == [("y", 0.0, 0.2), ("x", 0.0, 0.4)]
 
 
 def test_empty_lists_fuse_to_nothing() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from search_service.guard import Guard
-from search_service.ports import IndexSpec, Metric, Record, Row, Version
+from search_service.values import IndexSpec, Metric, Record, Row, Version
 from servicekit.errors import BackendUnavailable
 from tests.unit.search_service.conftest import Core, new_image, vector_of
 

@@ -7,8 +7,9 @@ import pytest
 
 from search_service import filters
 from search_service.fusion import Fusion
-from search_service.ports import CollectionNotFound, FingerprintMismatch, ImageNotFound, ModelNotFound
+from search_service.ports import CollectionNotFound, FingerprintMismatch, ImageNotFound, IndexIncomplete, ModelNotFound
 from search_service.query import Query
+from search_service.values import Binding
 from servicekit.errors import BackendUnavailable, InvalidField
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
 
@@ -110,10 +111,45 @@ async def test_what_is_not_there_is_not_found(filled: Core) -> None:
         await filled.index.search(query(models=["none"]))
 
 
-async def test_vectors_of_another_fingerprint_are_refused(filled: Core) -> None:
-    vectors = [replace(vector_of("a", 1), fingerprint="other")]
-    with pytest.raises(FingerprintMismatch):
-        await filled.index.search(Query("c", vectors))
+async def test_vectors_of_another_fingerprint_are_searched_with_by_no_model(filled: Core) -> None:
+    vectors = [replace(vector_of("a", 1), fingerprint="other"), vector_of("b", 1)]
+    answer = await filled.index.search(Query("c", vectors))
+    assert [type(error) for error in answer.failed.values()] == [FingerprintMismatch]
+    assert [r.model for r in answer.rankings] == ["b"]
+    for refused in (
+        Query("c", vectors[:1]),
+        Query("c", vectors, models=["a", "b"]),
+        Query("c", vectors, require_all_models=True),
+    ):
+        with pytest.raises(FingerprintMismatch):
+            await filled.index.search(refused)
+
+
+async def test_an_image_whose_vector_one_store_does_not_give_is_searched_with_the_others(filled: Core) -> None:
+    filled.vectors.down = {next(iter(filled.vectors.spaces))}
+    for models in ([], ["a", "b"]):
+        answer = await filled.index.search(Query("c", image_id="x03", models=models))
+        assert (list(answer.failed), answer.fused[0].image_id) == (["a"], "x03")
+    with pytest.raises(BackendUnavailable):
+        await filled.index.search(Query("c", image_id="x03", require_all_models=True))
+
+
+async def test_an_image_without_a_vector_of_one_model_is_searched_with_the_others(filled: Core) -> None:
+    await filled.models.add("c", Binding("d", "print-d", 4))
+    await filled.models.activate("c", "d", "", force=True)
+    answer = await filled.index.search(Query("c", image_id="x03"))
+    assert [type(error) for error in answer.failed.values()] == [IndexIncomplete]
+    assert (list(answer.failed), [r.model for r in answer.rankings]) == (["d"], ["a", "b"])
+    for refused in (Query("c", image_id="x03", models=["a", "d"]), Query("c", image_id="x03", require_all_models=True)):
+        with pytest.raises(IndexIncomplete):
+            await filled.index.search(refused)
+
+
+async def test_a_model_that_is_away_may_be_weighed(filled: Core) -> None:
+    answer = await filled.index.search(Query("c", [vector_of("a", 3)], fusion=Fusion(weights={"b": 2.0})))
+    assert [r.model for r in answer.rankings] == ["a"]
+    with pytest.raises(InvalidField, match=r"fusion\.weights"):
+        await filled.index.search(Query("c", [vector_of("a", 3)], models=["a"], fusion=Fusion(weights={"b": 2.0})))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,26 @@ def test_a_dead_process_is_started_again(tmp_path: Path) -> None:
         assert after != before
 
 
+def test_a_killed_owner_leaves_nothing_that_the_next_one_does_not_remove(
+    tmp_path: Path, short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, temporary = tmp_path / "a.db", short_directory / "sockets"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(file)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"open\n"
+        os.kill(owner.pid, signal.SIGKILL)
+    assert len(list(temporary.iterdir())) == 1
+    with LiteServer.open(file):
+        assert len(list(temporary.iterdir())) == 1
+    assert list(temporary.iterdir()) == []
+    assert not file.with_name(".a.db.socket").is_symlink()
+
+
 @pytest.mark.parametrize("round_", range(3))
 def test_a_killed_owners_process_is_waited_for(tmp_path: Path, round_: int) -> None:
     """No second process may write the file while the first still runs."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from search_service.fusion import Fusion, Method, Neighbour, Ranking, fuse
 from search_service.measures import Ranked, Tally, average_precision, fused, ranked
-from search_service.ports import Metric
+from search_service.values import Metric
 
 COUNT = 12
 

@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 
 from search_service.model_change import ModelChanges
-from search_service.ports import (
-    Binding,
-    CollectionChanged,
-    FingerprintMismatch,
-    ForceRequired,
-    IndexIncomplete,
-    ModelNotFound,
-    Outcome,
-    Record,
-)
+from search_service.ports import CollectionChanged, FingerprintMismatch, ForceRequired, IndexIncomplete, ModelNotFound
 from search_service.query import Query
+from search_service.values import Binding, Outcome, Record
 from search_service.writer import ModelVector, NewImage
 from servicekit.errors import InvalidField
 from tests.unit.search_service.conftest import Core, new_image

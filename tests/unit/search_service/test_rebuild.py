@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from search_service.ports import CollectionNotFound, Metric, Outcome, Record, Row, RowKey
+from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, Step
+from search_service.values import Metric, Outcome, Record, Row, RowKey
 from tests.unit.search_service.conftest import Core, new_image
 
 COUNT = 10

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from search_service.ports import CollectionNotFound, Outcome, Row, RowKey
+from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, LeaseLost, MaintenanceRunning
+from search_service.values import Outcome, Row, RowKey
 from tests.unit.search_service.conftest import Core, new_image
 
 COUNT = 24

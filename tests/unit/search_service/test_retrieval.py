@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from search_service.filters import OneOf
-from search_service.ports import Binding, Collection, IndexSpec, Match, Metric, RowKey, Vector
 from search_service.query import Query
 from search_service.reading import Consistency, SearchParams
+from search_service.values import Binding, Collection, IndexSpec, Match, Metric, RowKey, Vector
 from servicekit.errors import BackendUnavailable
 from tests.fakes_repair import RepairableVectorStore
 from tests.unit.search_service.conftest import DIMENSIONS, Core, new_image, vector_of
@@ -29,6 +29,9 @@ class WorseStore(RepairableVectorStore):
 
     def __post_init__(self) -> None:
         super().__init__()
+
+    async def resolved(self, index: IndexSpec) -> IndexSpec:
+        return index
 
     async def create(self, space: str, dimension: int, metric: Metric, index: IndexSpec, *rest: str) -> None:
         await super().create(space, dimension, metric, IndexSpec(), *rest)

@@ -7,8 +7,8 @@ import pytest
 
 from search_service.duplicates import Duplicates
 from search_service.evaluation import Evaluator, Trial
-from search_service.ports import Match, Record
 from search_service.survey import Survey, together
+from search_service.values import Match, Record
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, DeadlineExceeded
 from tests.fakes_repair import RepairableVectorStore

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from search_service.ports import DuplicateId, FingerprintMismatch, Outcome
+from search_service.ports import DuplicateId, FingerprintMismatch
+from search_service.values import Outcome
 from search_service.writer import NewImage, Writer
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, DeadlineExceeded, InvalidField
@@ -166,6 +167,9 @@ def with_version(image: NewImage, **changes: object) -> NewImage:
         (new_image("x", text="y" * 16384), "images[0].attributes"),
         (new_image("x", number=float("nan")), "images[0].attributes"),
         (replace(new_image("x"), vectors=new_image("x").vectors[:1]), "images[0].embeddings"),
+        (replace(new_image("x"), vectors=[*new_image("x").vectors] * 2), "images[0].embeddings"),
+        (new_image("x", **{"": 1}), "images[0].attributes"),
+        (new_image("x", **{"y" * 129: 1}), "images[0].attributes"),
     ],
 )
 async def test_an_image_that_breaks_a_rule_is_refused_with_its_field(core: Core, image: NewImage, field: str) -> None:

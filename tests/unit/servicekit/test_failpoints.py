@@ -18,7 +18,7 @@ KNOWN = names("part", ["work"])
 # Calls of the stores that change nothing.
 READS = {
     *("check", "collection", "collections", "confirm", "count", "coverage", "dropped", "fetch", "garbage", "holders"),
-    *("page", "read", "recall", "retired", "search", "select"),
+    *("page", "read", "recall", "resolved", "retired", "search", "select"),
 }
 
 
