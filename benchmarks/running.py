@@ -38,6 +38,7 @@ def running(
         folder.mkdir()
     binary = servers.REDIS_BINARIES["redis"]
     with servers.milvus_server(milvus) as server, servers.redis_server(redis, binary) as redis_url:
+        server.wait()
         ports = Ports.free()
         settings = StackSettings(
             directory / "state", ports, tuple(model_dirs), server.uri, redis_url, environment or {}

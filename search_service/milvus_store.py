@@ -24,6 +24,7 @@ from search_service.milvus_repair import MilvusRepair
 from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from search_service.values import IndexSpec, Match, Metric, Row, RowKey, Vector
+from search_service.vector_cache import VectorCache
 from servicekit import channel
 from servicekit.errors import ServiceError, invalid_field
 
@@ -44,8 +45,16 @@ class MilvusVectorStore(MilvusRepair):
 
     name = "milvus"
 
-    def __init__(self, calls: MilvusCalls, reads: MilvusReads, ensure: Callable[[], None], flavour: str) -> None:
+    def __init__(
+        self,
+        calls: MilvusCalls,
+        reads: MilvusReads,
+        cache: VectorCache,
+        ensure: Callable[[], None],
+        flavour: str,
+    ) -> None:
         self._calls = calls
+        self._cache = cache
         self._call = calls.call
         self._reads = reads
         self._ensure = ensure
@@ -64,6 +73,7 @@ class MilvusVectorStore(MilvusRepair):
         ensure: Callable[[], None],
         token: str = "",
         access: MilvusAccess | None = None,
+        cache_bytes: int = 0,
     ) -> AsyncIterator["MilvusVectorStore"]:
         """Open a store that connects when it is first used, so that it outlives an absent Milvus.
 
@@ -75,6 +85,7 @@ class MilvusVectorStore(MilvusRepair):
             ensure: Called before every check; starts a Milvus of ours again if it has died.
             token: `user:password` or an API key; empty for none.
             access: How to be let in, where that takes more than a token.
+            cache_bytes: Memory for vectors that were looked up; 0 for none.
         """
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
@@ -89,7 +100,7 @@ class MilvusVectorStore(MilvusRepair):
             stub = milvus_pb2_grpc.MilvusServiceStub(connection)
             reads = MilvusReads(stub, _LIBRARY, access, _last_write(uri, access), timeout_seconds=timeout_seconds)
             try:
-                yield cls(calls, reads, ensure, flavour)
+                yield cls(calls, reads, VectorCache(cache_bytes), ensure, flavour)
             finally:
                 calls.close()
 
@@ -111,6 +122,7 @@ class MilvusVectorStore(MilvusRepair):
 
     async def drop(self, space: str) -> None:
         """See VectorStore."""
+        self._cache.forget(space)
         await self._call("drop_collection", space)
 
     async def insert(self, space: str, rows_: Sequence[Row]) -> None:
@@ -155,11 +167,17 @@ class MilvusVectorStore(MilvusRepair):
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
-        select = partial(self._reads.select, space, rows.among(keys), consistency=consistency)
-        return await self._calls.wait(space, select)
+        known = self._cache.get(space, keys)
+        if unknown := [key for key in keys if key not in known]:
+            select = partial(self._reads.select, space, rows.among(unknown), consistency=consistency)
+            found = await self._calls.wait(space, select)
+            self._cache.put(space, found)
+            known |= found
+        return known
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
+        self._cache.forget(space, keys)
         await self._call("delete", space, ids=[encoding.key_text(key) for key in keys])
 
     async def count(self, space: str) -> int:
