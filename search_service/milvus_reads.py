@@ -5,8 +5,9 @@ pymilvus needs a thread for each call, and more time for its own work on it than
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,17 @@ class Library:
     check: Callable[[Any], None]
 
 
+@dataclass(frozen=True, slots=True)
+class SearchKind:
+    """What searches have in common that Milvus can make in one call."""
+
+    space: str
+    limit: int
+    expression: str
+    params: tuple[tuple[str, int], ...]
+    consistency: Consistency
+
+
 class MilvusReads:
     """Searches and looks rows up.
 
@@ -59,31 +71,27 @@ class MilvusReads:
         levels = library.values.ConsistencyLevel
         self._levels = {Consistency.BOUNDED: levels.Session, Consistency.STRONG: levels.Strong}
 
-    async def search(
-        self,
-        space: str,
-        vector: Vector,
-        limit: int,
-        *,
-        expression: str,
-        params: Mapping[str, int],
-        consistency: Consistency,
-    ) -> list[tuple[RowKey, float]]:
-        """Return the keys of the nearest rows, each with the distance as Milvus reports it."""
+    async def search(self, kind: SearchKind, vectors: Sequence[Vector]) -> list[list[tuple[RowKey, float]]]:
+        """Return for each vector the keys of the nearest rows, each with the distance as Milvus reports it."""
         request = self._library.requests.SearchRequest(
             db_name=self._database,
-            collection_name=space,
-            dsl=expression,
+            collection_name=kind.space,
+            dsl=kind.expression,
             dsl_type=self._library.values.DslType.BoolExprV1,
-            placeholder_group=self._placeholders(vector),
-            nq=1,
+            placeholder_group=self._placeholders(vectors),
+            nq=len(vectors),
             search_params=self._pairs(
-                anns_field=VECTOR_FIELD, topk=limit, params=json.dumps(params), round_decimal=-1, ignore_growing=False
+                anns_field=VECTOR_FIELD,
+                topk=kind.limit,
+                params=json.dumps(dict(kind.params)),
+                round_decimal=-1,
+                ignore_growing=False,
             ),
-            **self._reading(space, consistency),
+            **self._reading(kind.space, kind.consistency),
         )
         found = (await self._answered(self._stub.Search, request)).results
-        return list(zip(map(encoding.key, found.ids.str_id.data), found.scores, strict=True))
+        every = zip(map(encoding.key, found.ids.str_id.data), found.scores, strict=True)
+        return [list(islice(every, count)) for count in found.topks]
 
     async def select(
         self, space: str, expression: str, limit: int = 0, *, consistency: Consistency
@@ -102,10 +110,10 @@ class MilvusReads:
     def _pairs(self, **values: Any) -> list[Any]:
         return [self._library.values.KeyValuePair(key=key, value=str(value)) for key, value in values.items()]
 
-    def _placeholders(self, vector: Vector) -> bytes:
+    def _placeholders(self, vectors: Sequence[Vector]) -> bytes:
         values = self._library.values
-        packed = vector.astype("<f4", copy=False).tobytes()
-        value = values.PlaceholderValue(tag="$0", type=values.PlaceholderType.FloatVector, values=[packed])
+        packed = [vector.astype("<f4", copy=False).tobytes() for vector in vectors]
+        value = values.PlaceholderValue(tag="$0", type=values.PlaceholderType.FloatVector, values=packed)
         return bytes(values.PlaceholderGroup(placeholders=[value]).SerializeToString())
 
     async def _answered(self, method: Callable[..., Awaitable[Any]], request: Any) -> Any:

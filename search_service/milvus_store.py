@@ -17,9 +17,10 @@ from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc
 
 from search_service import dialect, encoding, expression, rows
 from search_service.filters import Filter
+from search_service.joined import Joined, Joining
 from search_service.milvus_access import MilvusAccess
 from search_service.milvus_calls import Exceptions, MilvusCalls, unavailable
-from search_service.milvus_reads import Library, MilvusReads
+from search_service.milvus_reads import Library, MilvusReads, SearchKind
 from search_service.milvus_repair import MilvusRepair
 from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
@@ -49,17 +50,21 @@ class MilvusVectorStore(MilvusRepair):
         self,
         calls: MilvusCalls,
         reads: MilvusReads,
-        cache: VectorCache,
         ensure: Callable[[], None],
-        flavour: str,
+        *,
+        cache: VectorCache,
+        joining: Joining,
+        is_server: bool,
     ) -> None:
         self._calls = calls
         self._cache = cache
         self._call = calls.call
         self._reads = reads
         self._ensure = ensure
-        self._is_server = flavour == "server"
+        self._is_server = is_server
         self._offer: dialect.Dialect | None = None
+        self._searches = Joined(self._search, joining)
+        self._looks = Joined(self._look, joining)
 
     @classmethod
     @asynccontextmanager
@@ -100,7 +105,14 @@ class MilvusVectorStore(MilvusRepair):
             stub = milvus_pb2_grpc.MilvusServiceStub(connection)
             reads = MilvusReads(stub, _LIBRARY, access, _last_write(uri, access), timeout_seconds=timeout_seconds)
             try:
-                yield cls(calls, reads, VectorCache(cache_bytes), ensure, flavour)
+                yield cls(
+                    calls,
+                    reads,
+                    ensure,
+                    cache=VectorCache(cache_bytes),
+                    joining=Joining(timeout_seconds),
+                    is_server=flavour == "server",
+                )
             finally:
                 calls.close()
 
@@ -141,16 +153,9 @@ class MilvusVectorStore(MilvusRepair):
         params: SearchParams = DEFAULT_PARAMS,
     ) -> list[Match]:
         """See VectorStore."""
-        search = partial(
-            self._reads.search,
-            space,
-            vector,
-            limit,
-            expression=await self._expression(condition),
-            params=dialect.search_params(params, limit),
-            consistency=consistency,
-        )
-        found = await self._calls.wait(space, search)
+        effort = tuple(dialect.search_params(params, limit).items())
+        kind = SearchKind(space, limit, await self._expression(condition), effort, consistency)
+        found = await self._searches.ask(kind, vector)
         return [Match(key, rows.distance(reported, metric)) for key, reported in found]
 
     async def select(
@@ -168,12 +173,26 @@ class MilvusVectorStore(MilvusRepair):
         """See VectorStore."""
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
         known = self._cache.get(space, keys)
-        if unknown := [key for key in keys if key not in known]:
-            select = partial(self._reads.select, space, rows.among(unknown), consistency=consistency)
-            found = await self._calls.wait(space, select)
-            self._cache.put(space, found)
-            known |= found
-        return known
+        unknown = [key for key in keys if key not in known]
+        # Many keys bring many vectors, and go in a call of their own.
+        if len(unknown) == 1:
+            found = await self._looks.ask((space, consistency), unknown[0])
+        else:
+            found = await self._rows((space, consistency), unknown) if unknown else {}
+        self._cache.put(space, found)
+        return known | found
+
+    async def _search(self, kind: SearchKind, vectors: Sequence[Vector]) -> list[list[tuple[RowKey, float]]]:
+        return await self._calls.wait(kind.space, partial(self._reads.search, kind, vectors))
+
+    async def _look(self, kind: tuple[str, Consistency], keys: Sequence[RowKey]) -> list[dict[RowKey, Vector]]:
+        found = await self._rows(kind, sorted(set(keys)))
+        return [{key: found[key]} if key in found else {} for key in keys]
+
+    async def _rows(self, kind: tuple[str, Consistency], keys: Sequence[RowKey]) -> dict[RowKey, Vector]:
+        space, consistency = kind
+        select = partial(self._reads.select, space, rows.among(keys), consistency=consistency)
+        return await self._calls.wait(space, select)
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
