@@ -1,5 +1,5 @@
 # What a developer runs, and CI: nothing else is needed than Python 3.11, gcc and make, on Debian or the like.
-# PHOTOS=DIR gives `demo` a folder of pictures; MODELS=DIR gives `up` a folder of models; ARGS goes to pytest.
+# PHOTOS=DIR gives `demo` a folder of pictures; MODELS=DIR gives `up` a folder of models; ARGS goes to pytest, BENCH to the benchmarks.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -12,7 +12,7 @@ LOCAL := .venv/bin/python -m deploy.local
 
 export PYTHON
 
-.PHONY: help demo up down test chaos plants lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test chaos plants bench lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 
 plants: .venv/dev.stamp ## Plant known bugs, one at a time, and demand that the tests notice each
 	@tests/install.sh
 	.venv/bin/python -m tests.plants
+
+bench: .venv/dev.stamp ## Measure what Likeness costs beside what it stands on (BENCH="search --help")
+	@tests/install.sh
+	.venv/bin/python -m benchmarks $(BENCH)
 
 lint: .venv/dev.stamp ## Check style, and the contract against main's
 	@tests/install.sh buf

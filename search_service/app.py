@@ -137,6 +137,7 @@ async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVec
             flavour=flavour,
             threads=settings.milvus_threads,
             timeout_seconds=settings.milvus_timeout_seconds,
+            cache_bytes=settings.vector_cache_bytes,
             ensure=lite.ensure if lite else lambda: None,
         )
     )

@@ -1,44 +1,44 @@
 """Vectors in Milvus: the embedded Lite or a server, by the same calls."""
 
 import logging
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
-import structlog
 from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus.client.connection_manager import ConnectionConfig
+from pymilvus.client.ts_utils import get_collection_ts
+from pymilvus.client.utils import check_status
 from pymilvus.exceptions import DataNotMatchException, ParamError
+from pymilvus.grpc_gen import common_pb2, milvus_pb2, milvus_pb2_grpc
 
 from search_service import dialect, encoding, expression, rows
-from search_service.blocking import Budget, Threads
-from search_service.breaker import Breaker
 from search_service.filters import Filter
 from search_service.milvus_access import MilvusAccess
+from search_service.milvus_calls import Exceptions, MilvusCalls, unavailable
+from search_service.milvus_reads import Library, MilvusReads
 from search_service.milvus_repair import MilvusRepair
 from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
 from search_service.values import IndexSpec, Match, Metric, Row, RowKey, Vector
-from servicekit import deadline
-from servicekit.errors import BackendUnavailable, ServiceError, invalid_field
+from search_service.vector_cache import VectorCache
+from servicekit import channel
+from servicekit.errors import ServiceError, invalid_field
 
 _NOT_FOUND, _NOT_LOADED = 100, 101
 # A request that makes no sense to Milvus: an invalid parameter, Milvus Lite's failed plan, and gRPC's own codes.
 _FAULTS = {1100, 2000, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED}
-_LEVELS = {Consistency.BOUNDED: "Session", Consistency.STRONG: "Strong"}
-_RETRY_AFTER_SECONDS = 1.0
-# Short of a second, after which whoever asks for the check gives up.
-_CHECK_SECONDS = 0.9
 # pymilvus holds a lock of the whole process while it connects anew, for as long as the first connect was allowed.
 _CONNECT_SECONDS = 1.0
-_log = structlog.get_logger()
+# A look at the rows of a filter brings up to 16 MiB of vectors, and their keys.
+_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
 class MilvusVectorStore(MilvusRepair):
-    """The vector store on one Milvus. pymilvus blocks, so every call runs on threads of the store's own.
+    """The vector store on one Milvus. pymilvus blocks, so what it does runs on threads; searches do without.
 
     BOUNDED is Milvus's level Session: reads see every write of this process, and do not wait for those of others.
     """
@@ -47,22 +47,19 @@ class MilvusVectorStore(MilvusRepair):
 
     def __init__(
         self,
-        connect: Callable[[float], MilvusClient],
+        calls: MilvusCalls,
+        reads: MilvusReads,
+        cache: VectorCache,
         ensure: Callable[[], None],
         flavour: str,
-        threads: int,
-        timeout_seconds: float,
     ) -> None:
-        self._connect = connect
+        self._calls = calls
+        self._cache = cache
+        self._call = calls.call
+        self._reads = reads
         self._ensure = ensure
-        self._connecting = threading.Lock()
-        self._client: MilvusClient | None = None
-        self._is_lite = flavour == "lite"
+        self._is_server = flavour == "server"
         self._offer: dialect.Dialect | None = None
-        self._breaker = Breaker()
-        self._threads = Threads("milvus", threads, timeout_seconds)
-        # Apart, so that a check gets through when calls that hang hold all other threads.
-        self._checker = Threads("milvus-check", 1, _CHECK_SECONDS)
 
     @classmethod
     @asynccontextmanager
@@ -76,31 +73,36 @@ class MilvusVectorStore(MilvusRepair):
         ensure: Callable[[], None],
         token: str = "",
         access: MilvusAccess | None = None,
+        cache_bytes: int = 0,
     ) -> AsyncIterator["MilvusVectorStore"]:
         """Open a store that connects when it is first used, so that it outlives an absent Milvus.
 
         Args:
             uri: Address of a running Milvus.
             flavour: `lite` or `server`.
-            threads: Calls to Milvus at once.
+            threads: Calls of pymilvus at once.
             timeout_seconds: Longest wait for one call.
             ensure: Called before every check; starts a Milvus of ours again if it has died.
             token: `user:password` or an API key; empty for none.
             access: How to be let in, where that takes more than a token.
+            cache_bytes: Memory for vectors that were looked up; 0 for none.
         """
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
-        options = (access or MilvusAccess(token)).options()
+        access = access or MilvusAccess(token)
 
         def connect(timeout: float) -> MilvusClient:
             # Dedicated: a connection of pymilvus's pool is never closed, and taken for good when its server is gone.
-            return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **options)
+            return MilvusClient(uri, timeout=min(timeout, _CONNECT_SECONDS), dedicated=True, **access.options())
 
-        store = cls(connect, ensure, flavour, threads, timeout_seconds)
-        try:
-            yield store
-        finally:
-            store._close()
+        calls = MilvusCalls(connect, _EXCEPTIONS, threads=threads, timeout_seconds=timeout_seconds)
+        async with _channel(uri, access) as connection:
+            stub = milvus_pb2_grpc.MilvusServiceStub(connection)
+            reads = MilvusReads(stub, _LIBRARY, access, _last_write(uri, access), timeout_seconds=timeout_seconds)
+            try:
+                yield cls(calls, reads, VectorCache(cache_bytes), ensure, flavour)
+            finally:
+                calls.close()
 
     async def resolved(self, index: IndexSpec) -> IndexSpec:
         """See VectorStore."""
@@ -120,6 +122,7 @@ class MilvusVectorStore(MilvusRepair):
 
     async def drop(self, space: str) -> None:
         """See VectorStore."""
+        self._cache.forget(space)
         await self._call("drop_collection", space)
 
     async def insert(self, space: str, rows_: Sequence[Row]) -> None:
@@ -138,17 +141,17 @@ class MilvusVectorStore(MilvusRepair):
         params: SearchParams = DEFAULT_PARAMS,
     ) -> list[Match]:
         """See VectorStore."""
-        found = await self._call(
-            "search",
+        search = partial(
+            self._reads.search,
             space,
-            data=[vector],
-            limit=limit,
-            filter=await self._expression(condition),
-            search_params={"params": dialect.search_params(params, limit)},
-            consistency_level=_LEVELS[consistency],
+            vector,
+            limit,
+            expression=await self._expression(condition),
+            params=dialect.search_params(params, limit),
+            consistency=consistency,
         )
-        ids, reported = found[0].ids, found[0].distances
-        return [Match(encoding.key(key), rows.distance(d, metric)) for key, d in zip(ids, reported, strict=True)]
+        found = await self._calls.wait(space, search)
+        return [Match(key, rows.distance(reported, metric)) for key, reported in found]
 
     async def select(
         self, space: str, condition: Filter, limit: int, *, consistency: Consistency = Consistency.BOUNDED
@@ -157,17 +160,24 @@ class MilvusVectorStore(MilvusRepair):
         wanted = await self._expression(condition)
         if not wanted:
             return None
-        found = await self._call("query", space, filter=wanted, limit=limit + 1, **_reading(consistency))
-        return None if len(found) > limit else rows.vectors(found)
+        select = partial(self._reads.select, space, wanted, limit + 1, consistency=consistency)
+        found = await self._calls.wait(space, select)
+        return None if len(found) > limit else found
 
     async def fetch(self, space: str, keys: Sequence[RowKey], *, latest: bool = False) -> dict[RowKey, Vector]:
         """See VectorStore."""
-        ids = [encoding.key_text(key) for key in keys]
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
-        return rows.vectors(await self._call("get", space, ids=ids, **_reading(consistency)))
+        known = self._cache.get(space, keys)
+        if unknown := [key for key in keys if key not in known]:
+            select = partial(self._reads.select, space, rows.among(unknown), consistency=consistency)
+            found = await self._calls.wait(space, select)
+            self._cache.put(space, found)
+            known |= found
+        return known
 
     async def delete(self, space: str, keys: Sequence[RowKey]) -> None:
         """See VectorStore."""
+        self._cache.forget(space, keys)
         await self._call("delete", space, ids=[encoding.key_text(key) for key in keys])
 
     async def count(self, space: str) -> int:
@@ -177,95 +187,19 @@ class MilvusVectorStore(MilvusRepair):
 
     async def check(self) -> None:
         """See VectorStore."""
-        with self._judged():
-            async with deadline.limit(_CHECK_SECONDS):
-                await self._checker.run(lambda _: self._ensure())
-                await self._run(self._checker, "list_collections")
-                # Anew each time: it may be another version by now.
-                self._offer = await self._described(self._checker)
-
-    @contextmanager
-    def _judged(self) -> Iterator[None]:
-        began, was_open = time.monotonic(), self._breaker.is_open
-        try:
-            yield
-        except BaseException as error:
-            self._breaker.failed(began)
-            if self._breaker.is_open and not was_open:
-                _log.warning("Milvus does not answer", problem=_reason(error))
-            raise
+        # Its version anew each time: it may be another by now.
+        answers = await self._calls.check(self._ensure, ["list_collections"] + ["get_server_version"] * self._is_server)
+        self._offer = dialect.of_server(answers[1]) if self._is_server else dialect.LITE
 
     async def _offered(self) -> dialect.Dialect:
-        self._offer = self._offer or await self._described(self._threads)
+        if self._offer is None:
+            self._offer = dialect.of_server(await self._call("get_server_version")) if self._is_server else dialect.LITE
         return self._offer
-
-    async def _described(self, threads: Threads) -> dialect.Dialect:
-        return dialect.LITE if self._is_lite else dialect.of_server(await self._run(threads, "get_server_version"))
 
     async def _expression(self, condition: Filter | None) -> str:
         if condition is None:
             return ""
         return expression.expression(condition, negates=(await self._offered()).negates)
-
-    async def _call(self, method: str, *args: Any, **options: Any) -> Any:
-        if self._breaker.is_open:
-            raise _unavailable()
-        return await self._run(self._threads, method, *args, **options)
-
-    async def _run(self, threads: Threads, method: str, *args: Any, **options: Any) -> Any:
-        try:
-            return await threads.run(lambda budget: self._blocking(budget, method, *args, **options))
-        except TimeoutError as error:
-            raise _unavailable() from error
-
-    def _blocking(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
-        try:
-            result = self._loaded(budget, method, *args, **options)
-        except (MilvusException, grpc.RpcError) as error:
-            problem = _problem(error)
-            if not isinstance(problem, BackendUnavailable):
-                self._breaker.answered()
-            if problem is None:
-                raise
-            raise problem from error
-        self._breaker.answered()
-        return result
-
-    def _loaded(self, budget: Budget, method: str, *args: Any, **options: Any) -> Any:
-        """Call; a Milvus that was restarted must load the collection first. Nothing is called without a timeout."""
-        client = self._connected(budget)
-        call = getattr(client, method)
-        try:
-            return call(*args, timeout=budget.left(), **options)
-        except MilvusException as error:
-            if error.code != _NOT_LOADED:
-                raise
-        client.load_collection(args[0], timeout=budget.left())
-        return call(*args, timeout=budget.left(), **options)
-
-    def _connected(self, budget: Budget) -> MilvusClient:
-        if self._client is None:
-            if not self._connecting.acquire(timeout=budget.left()):
-                raise TimeoutError
-            try:
-                self._client = self._client or self._connect(budget.left())
-            finally:
-                self._connecting.release()
-        return self._client
-
-    def _close(self) -> None:
-        self._threads.close()
-        self._checker.close()
-        if self._client is not None:
-            self._client.close()
-
-
-def _reading(consistency: Consistency) -> dict[str, Any]:
-    return {"output_fields": [expression.KEY_FIELD, rows.VECTOR_FIELD], "consistency_level": _LEVELS[consistency]}
-
-
-def _unavailable() -> BackendUnavailable:
-    return BackendUnavailable("the vector store does not answer", retry_after_seconds=_RETRY_AFTER_SECONDS)
 
 
 def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
@@ -276,7 +210,7 @@ def _problem(error: MilvusException | grpc.RpcError) -> ServiceError | None:
         return CollectionNotFound("the collection was deleted")
     if isinstance(error, ParamError | DataNotMatchException) or code in _FAULTS:
         return None
-    return _unavailable()
+    return unavailable()
 
 
 def _reason(error: BaseException) -> str:
@@ -285,6 +219,30 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None and error.__cause__ is not error:
         error = error.__cause__
     return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.RpcError) else repr(error)
+
+
+_LIBRARY = Library(milvus_pb2, common_pb2, check_status)
+_EXCEPTIONS = Exceptions(
+    (MilvusException, grpc.RpcError), lambda error: getattr(error, "code", None) == _NOT_LOADED, _problem, _reason
+)
+
+
+def _channel(uri: str, access: MilvusAccess) -> grpc.aio.Channel:
+    target = str(ConnectionConfig.from_uri(uri).address)
+    credentials = _credentials(access) if uri.startswith("https:") else None
+    name = access.server_name
+    return channel.connect(target, max_message_bytes=_MESSAGE_BYTES, credentials=credentials, server_name=name)
+
+
+def _credentials(access: MilvusAccess) -> grpc.ChannelCredentials:
+    files = (access.ca_file, access.key_file, access.cert_file)
+    return grpc.ssl_channel_credentials(*[file.read_bytes() if file else None for file in files])
+
+
+def _last_write(uri: str, access: MilvusAccess) -> Callable[[str], int]:
+    """Return what gives Milvus's timestamp of the last write that pymilvus made to a collection, 0 if none."""
+    address = ConnectionConfig.from_uri(uri).address
+    return lambda space: int(get_collection_ts(space, address, access.database))
 
 
 def _schema(dimension: int, description: str) -> Any:

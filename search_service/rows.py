@@ -4,11 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from search_service import encoding
 from search_service.expression import ATTRIBUTES_FIELD, KEY_FIELD
-from search_service.values import Metric, Record, Row, RowKey, Vector
+from search_service.values import Metric, Record, Row, RowKey
 
 VECTOR_FIELD = "vector"
 # Each field's name, type and limits, the vector apart. A key is an image id, `#` and at most 16 digits.
@@ -39,11 +37,6 @@ def fields(row: Row) -> dict[str, Any]:
         "height_px": row.record.height_px,
         VECTOR_FIELD: row.vector,
     }
-
-
-def vectors(rows: Sequence[Mapping[str, Any]]) -> dict[RowKey, Vector]:
-    """Return the vectors of rows that were read with their keys."""
-    return {encoding.key(row[KEY_FIELD]): np.asarray(row[VECTOR_FIELD], np.float32) for row in rows}
 
 
 def after(key: RowKey | None) -> str:

@@ -47,7 +47,10 @@ class SearchSettings(ServerSettings):
         "", description="Name that Milvus's certificate must bear; empty for the address's own."
     )
     milvus_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Milvus call, in seconds.")
-    milvus_threads: int = Field(8, ge=1, le=256, description="Milvus calls at once; further ones wait.")
+    milvus_threads: int = Field(8, ge=1, le=256, description="Writes and surveys of Milvus at once; further ones wait.")
+    vector_cache_bytes: int = Field(
+        64 * 1024 * 1024, ge=0, description="Memory for vectors that were looked up in Milvus, in bytes; 0 for none."
+    )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         description="Redis address: redis://redis:6379/0, unix:///run/redis.sock, "

@@ -19,14 +19,22 @@ _ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 0.1
 
 
-def connect(target: str, *, max_message_bytes: int) -> grpc.aio.Channel:
+def connect(
+    target: str,
+    *,
+    max_message_bytes: int,
+    credentials: grpc.ChannelCredentials | None = None,
+    server_name: str = "",
+) -> grpc.aio.Channel:
     """Return a channel that spreads calls over every address behind `target` and reconnects by itself.
 
     Args:
         target: A gRPC target, such as dns:///embedder:50051.
         max_message_bytes: Limit on one message, both ways.
+        credentials: For TLS; without any, connections are plain.
+        server_name: The name that the server's certificate must be of; empty for that of the target.
     """
-    options = [
+    options: list[tuple[str, Any]] = [
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
@@ -41,7 +49,11 @@ def connect(target: str, *, max_message_bytes: int) -> grpc.aio.Channel:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
-    return grpc.aio.insecure_channel(target, options=options)
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=options)
 
 
 async def call(

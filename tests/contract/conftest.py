@@ -30,7 +30,7 @@ async def vectors(
             uri = request.getfixturevalue("milvus_server_uri")
         flavour = request.param.removeprefix("milvus-")
         async with MilvusVectorStore.open(
-            uri, token="", flavour=flavour, threads=4, timeout_seconds=30, ensure=lambda: None
+            uri, flavour=flavour, threads=4, timeout_seconds=30, ensure=lambda: None, cache_bytes=1024 * 1024
         ) as store:
             yield store
 
