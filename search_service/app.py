@@ -45,6 +45,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         records, vectors = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings))
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
+        stack.callback(guard.close)
         lease = Lease(
             records,
             seconds=settings.lease_seconds,

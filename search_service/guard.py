@@ -1,5 +1,7 @@
 """Refuses deletions, and readiness, when records seem to be lost: a sweep must not finish what an accident began."""
 
+import asyncio
+
 import structlog
 
 from search_service import lost
@@ -23,6 +25,7 @@ class Guard:
         self._vectors = vectors
         self._shared = shared_milvus
         self._looked = False
+        self._looking: asyncio.Task[None] | None = None
         self._lost: list[str] = []
         self._fallen: dict[str, str] = {}
 
@@ -38,9 +41,23 @@ class Guard:
             BackendUnavailable: some do, or the stores could not yet be compared.
         """
         if not self._looked:
-            await self.look()
+            # Many spaces take longer than a check may: the look goes on while checks come and go.
+            await asyncio.shield(self._first_look())
         if self._lost or self._fallen:
             raise BackendUnavailable("records seem to be lost")
+
+    def _first_look(self) -> "asyncio.Task[None]":
+        """Return the look that is under way, or begin one."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self.look())
+            # Whoever waited for it may be gone; what it met comes up again at the next one.
+            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._looking
+
+    def close(self) -> None:
+        """End a look that is under way."""
+        if self._looking:
+            self._looking.cancel()
 
     async def look(self) -> None:
         """See whether Milvus holds rows of collections that Redis does not know."""

@@ -6,7 +6,7 @@ import structlog
 
 from search_service.guard import Guard
 from search_service.lease import Lease, Turn
-from search_service.ports import VectorStore
+from search_service.ports import CollectionNotFound, VectorStore
 from search_service.ports_repair import MaintenanceRunning, RepairRecords
 from search_service.values import Collection
 from servicekit.errors import ServiceError
@@ -69,6 +69,13 @@ class Sweeper:
             return sum([await self._sweep(collection, turn) for collection in collections])
 
     async def _sweep(self, collection: Collection, turn: Turn) -> int:
+        try:
+            return await self._work_off(collection, turn)
+        except CollectionNotFound:
+            # It was deleted meanwhile: what is left of it goes as a whole.
+            return 0
+
+    async def _work_off(self, collection: Collection, turn: Turn) -> int:
         named = await self._records.named(collection.uid)
         if (named.unfinished or self._guard.doubts(collection)) and await self._guard.refuses(collection):
             return 0

@@ -59,8 +59,8 @@ def test_several_folders_keep_their_pictures_apart(running: Running, album: Path
     for folder, number in (("cats", 1), ("dogs", 2)):
         (tmp_path / folder).mkdir()
         shutil.copy(path_of(album, number), tmp_path / folder / "same.png")
-    running.command.json("index", str(tmp_path / "cats"), str(tmp_path / "dogs"), "-c", "pets")
-    found = running.command.json("search", "--id", "cats/same.png", "-c", "pets")
+    running.command.json("index", str(tmp_path / "cats"), str(tmp_path / "dogs"), "-c", "animals")
+    found = running.command.json("search", "--id", "cats/same.png", "-c", "animals")
     assert sorted(hit["image_id"] for hit in found["hits"]) == ["cats/same.png", "dogs/same.png"]
 
 

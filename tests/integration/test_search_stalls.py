@@ -62,7 +62,13 @@ async def ended(call: Any) -> tuple[grpc.StatusCode, str, float]:
 
 def settings_of(milvus_uri: str, redis_url: str) -> SearchSettings:
     return SearchSettings(
-        port=0, health_port=0, drain_seconds=0, redis_url=redis_url, milvus_uri=milvus_uri, milvus_threads=THREADS
+        port=0,
+        health_port=0,
+        drain_seconds=0,
+        redis_url=redis_url,
+        milvus_uri=milvus_uri,
+        milvus_threads=THREADS,
+        shared_milvus="://" in milvus_uri,
     )
 
 

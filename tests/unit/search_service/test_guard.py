@@ -1,5 +1,7 @@
 """What is not deleted, and not served, when records seem to be lost."""
 
+import asyncio
+
 import pytest
 
 from search_service.guard import Guard
@@ -158,3 +160,19 @@ async def test_deleted_collections_are_cleared_away_as_ever(filled: Core) -> Non
     assert filled.vectors.spaces == {}
     await filled.guard.look()
     await filled.guard.check()
+
+
+async def test_a_first_look_that_takes_longer_than_a_check_ends_all_the_same(filled: Core) -> None:
+    names, going_on = filled.vectors.space_names, asyncio.Event()
+
+    async def slowly() -> list[str]:
+        await going_on.wait()
+        return await names()
+
+    filled.vectors.space_names = slowly  # type: ignore[method-assign]
+    guard = Guard(filled.records, filled.vectors, shared_milvus=False)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(guard.check(), 0.01)
+    going_on.set()
+    await guard.check()
