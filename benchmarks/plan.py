@@ -17,9 +17,9 @@ class Plan:
         shared_data: Folder with the network MobileNetV2; without it the built-in model `colour` embeds.
     """
 
-    images: int = 30_000
+    images: int = 20_000
     dimension: int = 2048
-    rounds: int = 5
+    rounds: int = 3
     growth_sizes: tuple[int, ...] = (1_000, 5_000, 20_000, 50_000)
     growth_dimension: int = 128
     shared_data: Path | None = None
