@@ -63,17 +63,17 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
         )
         await stack.enter_async_context(_running(sweeper))
         services = [
-            _serving(stack, settings, (records, vectors)),
+            _serving(stack, settings, (records, vectors), guard),
             _maintenance(settings, (records, vectors), sweeper, guard, lease),
         ]
         yield App(services, checks=[records, vectors, guard], stage="search")
 
 
-def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores) -> Service:
+def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, guard: Guard) -> Service:
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
-        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
+        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds, require_records=guard.require_records),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),

@@ -43,7 +43,17 @@ class Guard:
         if not self._looked:
             # Many spaces take longer than a check may: the look goes on while checks come and go.
             await asyncio.shield(self._first_look())
-        if self._lost or self._fallen:
+        self.require_records()
+        if self._fallen:
+            raise BackendUnavailable("records seem to be lost")
+
+    def require_records(self) -> None:
+        """Return unless Milvus held, at the last look, rows of collections that Redis does not know.
+
+        Raises:
+            BackendUnavailable: it did.
+        """
+        if self._lost:
             raise BackendUnavailable("records seem to be lost")
 
     def _first_look(self) -> "asyncio.Task[None]":

@@ -62,15 +62,14 @@ async def rows_in(vectors: RepairVectors, space: str) -> int:
 async def definition(vectors: RepairVectors, lost: Lost) -> Collection | None:
     """Return a lost collection as its spaces describe it, with those models whose spaces are there.
 
-    A space's description is the collection when the space was made, so models that came later stand in theirs.
+    A space's description is the collection when the space was made; the newest of them holds.
     """
     known = [read for space in lost.spaces if (read := _read(await vectors.description(space)))]
     if not known:
         return None
-    known.sort(key=lambda collection: collection.revision)
-    bindings = {binding.space: binding for collection in known for binding in collection.bindings}
-    present = tuple(binding for space, binding in bindings.items() if space in lost.spaces)
-    return replace(known[-1], bindings=present) if present else None
+    newest = max(known, key=lambda collection: collection.revision)
+    present = tuple(binding for binding in newest.bindings if binding.space in lost.spaces)
+    return replace(newest, bindings=present) if any(not binding.building for binding in present) else None
 
 
 def _read(description: str) -> Collection | None:

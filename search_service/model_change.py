@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from search_service import encoding, limits
-from search_service.catalogue import Described, model_not_found, new_space, require_fingerprint
-from search_service.ports import CollectionChanged, ForceRequired, IndexIncomplete, RecordStore, VectorStore
-from search_service.values import Binding, Collection
+from search_service.catalogue import Described, model_not_found, new_space, require_fingerprint, uid_of
+from search_service.ports import CollectionChanged, ForceRequired, IndexIncomplete, RecordStore
+from search_service.ports_repair import RepairVectors
+from search_service.values import Binding, Collection, IndexSpec
 from servicekit.errors import Resource, invalid_field
 
 _ATTEMPTS = 5
+_SMALLEST_DIMENSION = 2
 
 
 class ModelChanges:
@@ -20,7 +22,7 @@ class ModelChanges:
     these are known by their records.
     """
 
-    def __init__(self, records: RecordStore, vectors: VectorStore) -> None:
+    def __init__(self, records: RecordStore, vectors: RepairVectors) -> None:
         self._records = records
         self._vectors = vectors
 
@@ -107,9 +109,28 @@ class ModelChanges:
             if changed.bindings == collection.bindings:
                 return collection
             gone = {binding.space for binding in collection.bindings} - {binding.space for binding in changed.bindings}
+            noted = await self._noted(changed)
             if await self._records.redefine(changed, sorted(gone)):
+                await self._forget_notes(changed, noted)
                 return changed
+            await self._vectors.drop(noted)
         raise _busy(collection)
+
+    async def _noted(self, changed: Collection) -> str:
+        """Keep a definition beside the rows too, in a space that holds none, for a record store that is lost.
+
+        Milvus cannot change what the spaces of the models say of themselves.
+        """
+        space = new_space(changed.uid)
+        text = encoding.collection_text(changed)
+        await self._vectors.create(space, _SMALLEST_DIMENSION, changed.metric, IndexSpec(), text)
+        return space
+
+    async def _forget_notes(self, changed: Collection, noted: str) -> None:
+        kept = {noted, *(binding.space for binding in changed.bindings)}
+        spaces = [space for space in await self._vectors.space_names() if uid_of(space) == changed.uid]
+        if over := [space for space in spaces if space not in kept]:
+            await self._records.retire(over)
 
     async def _described(self, collection: Collection) -> Described:
         return Described(collection, await self._records.coverage(collection.uid))

@@ -4,10 +4,11 @@ import asyncio
 
 import structlog
 
+from search_service.catalogue import uid_of
 from search_service.guard import Guard
 from search_service.lease import Lease, Turn
-from search_service.ports import CollectionNotFound, VectorStore
-from search_service.ports_repair import MaintenanceRunning, RepairRecords
+from search_service.ports import CollectionNotFound
+from search_service.ports_repair import MaintenanceRunning, RepairRecords, RepairVectors
 from search_service.values import Collection
 from servicekit.errors import ServiceError
 
@@ -21,7 +22,7 @@ class Sweeper:
     def __init__(
         self,
         records: RepairRecords,
-        vectors: VectorStore,
+        vectors: RepairVectors,
         guard: Guard,
         lease: Lease,
         *,
@@ -114,7 +115,9 @@ class Sweeper:
         if await self._guard.refuses(collection):
             return
         turn.require()
-        for binding in collection.bindings:
-            await self._vectors.drop(binding.space)
+        spaces = {binding.space for binding in collection.bindings}
+        spaces |= {space for space in await self._vectors.space_names() if uid_of(space) == collection.uid}
+        for space in sorted(spaces):
+            await self._vectors.drop(space)
         await self._records.clear(collection)
         _log.info("deleted collection cleared away", collection=collection.name)

@@ -57,7 +57,9 @@ async def test_a_model_is_built_beside_the_others_and_then_takes_a_place(core: C
     core.records.now_ms += 200_000
     await core.sweeper.sweep()
     assert core.rows() == 10
-    assert core.vectors.spaces.keys() == {binding.space for binding in done.collection.bindings}
+    # One more holds no rows: it keeps the definition.
+    assert len(core.vectors.spaces) == 1 + len(done.collection.bindings)
+    assert core.vectors.spaces.keys() > {binding.space for binding in done.collection.bindings}
 
 
 async def test_every_step_may_be_repeated(core: Core, changes: ModelChanges) -> None:
@@ -157,3 +159,31 @@ async def test_an_addition_that_died_leaves_a_space_to_be_dropped(core: Core, ch
 
 def _record(image_id: str, generation: int) -> Record:
     return Record(new_image(image_id, 1).version, 4, 3, generation)
+
+
+@pytest.mark.parametrize("later_ms", [0, 200_000])
+async def test_a_rebuild_knows_the_models_as_they_were_last(core: Core, changes: ModelChanges, later_ms: int) -> None:
+    """Whether the space of the model that went is still there or dropped."""
+    await core.put(new_image("x", 1))
+    await changes.add("c", NEW)
+    await core.put(with_new(new_image("x", 1)))
+    await changes.activate("c", "new", "a", force=False)
+    await core.put(with_new(new_image("y", 2)))
+    before = await core.records.collection("c")
+    core.records.now_ms += later_ms
+    await core.sweeper.sweep()
+    core.records.lose_everything()
+    findings = [finding async for step in core.rebuilder.run([]) for finding in step.findings]
+    assert findings == []
+    assert (await core.records.collection("c")).bindings == before.bindings
+    assert (await core.records.coverage(before.uid)) == (2, {binding.tag: 2 for binding in before.bindings})
+    assert await models_searched(core, "y") == ["b", "new"]
+
+
+async def test_a_collection_is_cleared_away_with_all_that_was_noted_of_it(core: Core, changes: ModelChanges) -> None:
+    await changes.add("c", NEW)
+    await changes.activate("c", "new", "a", force=False)
+    await core.catalogue.delete("c", force=True)
+    core.records.now_ms += 200_000
+    await core.sweeper.sweep()
+    assert core.vectors.spaces == {}
