@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from search_service.values import Attributes, Binding, Collection, IndexSpec, Kept, Metric, Record, RowKey, Version
@@ -56,18 +56,11 @@ def record_body(record: Record) -> str:
 def record(image_id: str, text: str) -> Record:
     """Return the record that Redis keeps as `generation|create_ms|update_ms|body`."""
     generation, create_ms, update_ms, body = text.split("|", 3)
-    return replace(
-        _record_of(image_id, json.loads(body)),
-        generation=int(generation),
-        create_ms=int(create_ms),
-        update_ms=int(update_ms),
-    )
-
-
-def _record_of(image_id: str, fields: dict[str, Any]) -> Record:
+    fields = json.loads(body)
     version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
     width_px, height_px = fields["size"]
-    return Record(version, width_px, height_px, spaces=tuple(fields["spaces"].split()))
+    spaces = tuple(fields["spaces"].split())
+    return Record(version, width_px, height_px, int(generation), int(create_ms), int(update_ms), spaces)
 
 
 def row_record(fields: Mapping[str, Any]) -> Record:
