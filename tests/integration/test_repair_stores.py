@@ -89,7 +89,7 @@ def an_image(image_id: str, seed: int) -> NewImage:
     return NewImage(Version(image_id, f"{seed:064x}", f"file:///{image_id}", attributes), 640, 480, vectors)
 
 
-@pytest.fixture(params=["lite", "server"])
+@pytest.fixture(params=["lite", pytest.param("server", marks=pytest.mark.long)])
 async def parts(request: pytest.FixtureRequest, short_directory: Path, tmp_path: Path) -> AsyncIterator[Parts]:
     """Stores of a test's own; a Milvus server is shared with what other tests have left there."""
     directory = short_directory / secrets.token_hex(3)
