@@ -53,12 +53,13 @@ class Contents:
 
     async def rows(self, bindings: Sequence[Binding], keys: Sequence[RowKey]) -> Mapping[RowKey, Sequence[Vector]]:
         """Return one vector for each binding, in order, of every key that all of them have a row of."""
-        found = await asyncio.gather(*(self._rows(binding, keys) for binding in bindings))
+        found = await asyncio.gather(*(rows_of(self._vectors, binding, keys) for binding in bindings))
         return {key: [rows[key] for rows in found] for key in keys if all(key in rows for rows in found)}
 
-    async def _rows(self, binding: Binding, keys: Sequence[RowKey]) -> Mapping[RowKey, Vector]:
-        """Return the rows that are there; those that another process wrote just now may take a second look."""
-        found = await self._vectors.fetch(binding.space, keys) if keys else {}
-        if late := [key for key in keys if key not in found]:
-            found |= await self._vectors.fetch(binding.space, late, latest=True)
-        return found
+
+async def rows_of(vectors: VectorStore, binding: Binding, keys: Sequence[RowKey]) -> dict[RowKey, Vector]:
+    """Return the vectors of those rows that are there; what another process wrote just now may take a second look."""
+    found = await vectors.fetch(binding.space, keys) if keys else {}
+    if late := [key for key in keys if key not in found]:
+        found |= await vectors.fetch(binding.space, late, latest=True)
+    return found

@@ -81,13 +81,11 @@ class ModelChanges:
         return await self._described(await self._changed(name, changed))
 
     async def _extended(self, collection: Collection, model: Binding) -> Collection:
-        """Return the collection with one more model, whose space is listed as one to be dropped until all is done."""
+        """Return the collection with one more model."""
         limits.require_model(collection, model)
         binding = replace(model, space=new_space(collection.uid))
         changed = _with(collection, [*collection.bindings, binding])
-        await self._records.retire([binding.space])
-        spec = (binding.dimension, collection.metric, collection.index)
-        await self._vectors.create(binding.space, *spec, encoding.collection_text(changed))
+        await self._make(binding.space, binding.dimension, collection.index, changed)
         if not await self._records.redefine(changed):
             raise _busy(collection)
         return changed
@@ -108,29 +106,24 @@ class ModelChanges:
             changed = await change(collection)
             if changed.bindings == collection.bindings:
                 return collection
-            gone = {binding.space for binding in collection.bindings} - {binding.space for binding in changed.bindings}
-            noted = await self._noted(changed)
-            if await self._records.redefine(changed, sorted(gone)):
-                await self._forget_notes(changed, noted)
+            # Milvus cannot change what the spaces of the models say of themselves. For a record store that is lost, a
+            # space without rows keeps the definition, until the next one does.
+            noted = new_space(changed.uid)
+            await self._make(noted, _SMALLEST_DIMENSION, IndexSpec(), changed)
+            if await self._records.redefine(changed, kept=[noted], retired=await self._over(changed, noted)):
                 return changed
-            await self._vectors.drop(noted)
         raise _busy(collection)
 
-    async def _noted(self, changed: Collection) -> str:
-        """Keep a definition beside the rows too, in a space that holds none, for a record store that is lost.
+    async def _make(self, space: str, dimension: int, index: IndexSpec, changed: Collection) -> None:
+        """Make a space that describes a definition to come; it is listed as one to be dropped until that one stands."""
+        await self._records.retire([space])
+        await self._vectors.create(space, dimension, changed.metric, index, encoding.collection_text(changed))
 
-        Milvus cannot change what the spaces of the models say of themselves.
-        """
-        space = new_space(changed.uid)
-        text = encoding.collection_text(changed)
-        await self._vectors.create(space, _SMALLEST_DIMENSION, changed.metric, IndexSpec(), text)
-        return space
-
-    async def _forget_notes(self, changed: Collection, noted: str) -> None:
+    async def _over(self, changed: Collection, noted: str) -> list[str]:
+        """Return the collection's spaces that a definition leaves without a use."""
         kept = {noted, *(binding.space for binding in changed.bindings)}
-        spaces = [space for space in await self._vectors.space_names() if uid_of(space) == changed.uid]
-        if over := [space for space in spaces if space not in kept]:
-            await self._records.retire(over)
+        spaces = await self._vectors.space_names()
+        return [space for space in spaces if uid_of(space) == changed.uid and space not in kept]
 
     async def _described(self, collection: Collection) -> Described:
         return Described(collection, await self._records.coverage(collection.uid))

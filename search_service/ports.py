@@ -207,15 +207,17 @@ class RecordStore(Protocol):
     async def coverage(self, uid: str) -> Coverage:
         """Return how many images a collection holds, and how many of them each space holds."""
 
-    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
-        """Replace the definition of which `changed` is the next revision, and retire spaces that it names no more.
+    async def redefine(self, changed: Collection, *, kept: Sequence[str] = (), retired: Sequence[str] = ()) -> bool:
+        """Replace the definition of which `changed` is the next revision, and retire spaces.
+
+        Its own spaces, and those that are `kept` beside them, are on the list of `retire` no more.
 
         Returns:
             Whether it was the next one; else nothing is done.
         """
 
     async def retire(self, spaces: Sequence[str]) -> None:
-        """List spaces as ones to be dropped, until `redefine` names them in a collection."""
+        """List spaces as ones to be dropped, until `redefine` keeps them."""
 
     async def retired(self, older_than_seconds: float, limit: int) -> list[str]:
         """Return at most `limit` spaces to be dropped that have been so for this long."""

@@ -23,9 +23,9 @@ class RedisModels:
         counts = zip(pairs[::2], pairs[1::2], strict=True)
         return Coverage(int(images), {str(tag): int(count) for tag, count in counts})
 
-    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+    async def redefine(self, changed: Collection, *, kept: Sequence[str] = (), retired: Sequence[str] = ()) -> bool:
         """See RecordStore."""
-        spaces = [binding.space for binding in changed.bindings]
+        spaces = [*(binding.space for binding in changed.bindings), *kept]
         text = encoding.collection_text(changed)
         definition = [changed.name, changed.uid, changed.revision - 1, text, len(spaces), *spaces, *retired]
         return bool(await self._run("redefine", [COLLECTIONS, RETIRED], definition))

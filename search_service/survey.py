@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from search_service.contents import rows_of
 from search_service.ports import RecordStore, VectorStore
 from search_service.values import Binding, Collection, Match, Record, RowKey, Vector
 
@@ -49,9 +50,7 @@ class Survey:
 
     async def vectors(self, binding: Binding, keys: Sequence[RowKey]) -> dict[RowKey, Vector]:
         """Return the vectors of those rows that are there; what another process wrote just now takes a second look."""
-        found = await self._vectors.fetch(binding.space, keys)
-        absent = [key for key in keys if key not in found]
-        return {**found, **(await self._vectors.fetch(binding.space, absent, latest=True))} if absent else found
+        return await rows_of(self._vectors, binding, keys)
 
     async def count(self, binding: Binding) -> int:
         """Return how many rows a search of a model can find, those of replaced images among them."""

@@ -129,13 +129,13 @@ class MemoryRecordStore:
         records = self._shelf(uid).records.values()
         return Coverage(len(records), Counter(tag for record in records for tag in record.spaces))
 
-    async def redefine(self, changed: Collection, retired: Sequence[str] = ()) -> bool:
+    async def redefine(self, changed: Collection, *, kept: Sequence[str] = (), retired: Sequence[str] = ()) -> bool:
         current = self._visible.get(changed.name)
         if current is None or (current.uid, current.revision) != (changed.uid, changed.revision - 1):
             return False
         self._visible[changed.name] = changed
-        for binding in changed.bindings:
-            self._retired.pop(binding.space, None)
+        for space in (*(binding.space for binding in changed.bindings), *kept):
+            self._retired.pop(space, None)
         await self.retire(retired)
         return True
 

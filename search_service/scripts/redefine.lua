@@ -1,5 +1,5 @@
 -- Replaces a collection's definition. KEYS: collections, retired. ARGV: name, uid, revision before, value, number of spaces
--- that it names, those, then spaces that nothing names any more. Returns 1, or 0 if the definition is another one by now.
+-- that are kept, those, then spaces that nothing names any more. Returns 1, or 0 if the definition is another one by now.
 local current = redis.call('HGET', KEYS[1], ARGV[1])
 local known = current and cjson.decode(current)
 if not known or known.uid ~= ARGV[2] or known.revision ~= tonumber(ARGV[3]) then
