@@ -25,10 +25,14 @@ Settings = TypeVar("Settings", bound=ServerSettings)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One proto service: its full name, and how it is added to a server."""
+    """One proto service: its full name, and how it is added to a server.
+
+    `admit` raises what every call of the service is refused with, while it is.
+    """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
+    admit: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ async def _service_server(
                 max_message_bytes=settings.max_message_bytes,
                 default_deadline_seconds=settings.default_deadline_seconds,
                 stage=app.stage,
+                admit={service.name: service.admit for service in app.services},
             )
         ],
         options=[

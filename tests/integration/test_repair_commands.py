@@ -30,6 +30,7 @@ from likeness.v1 import (
     types_pb2,
 )
 from tests import servers
+from tests.integration import servicekit_probe as probe
 
 COUNT = 60
 DIMENSION = 8
@@ -155,6 +156,20 @@ async def served(service: Service) -> list[tuple[str, str, float]]:
         return found
 
 
+async def refuses(service: Service) -> None:
+    """See that nothing is answered, and nothing made, as if what is lost had never been there."""
+    async with service.channel() as channel:
+        stub: Any = search_pb2_grpc.SearchServiceStub(channel)
+        for call, request in (
+            (stub.ListCollections, image_search_pb2.ListCollectionsRequest()),
+            (stub.GetImage, image_search_pb2.GetImageRequest(collection="c", image_id="x00")),
+            (stub.CreateCollection, image_search_pb2.CreateCollectionRequest()),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call(request, timeout=10)
+            assert probe.info(refused.value).reason == "BACKEND_UNAVAILABLE"
+
+
 ALL = [(f"x{i:02}", f"x{i:02}", float(i)) for i in range(COUNT)]
 
 
@@ -182,6 +197,7 @@ async def test_what_is_killed_midway_is_completed_by_the_next(service: Service) 
         with redis.Redis.from_url(service.redis_url) as client:
             client.flushall()
         await service.becomes(NOT_SERVING)
+        await refuses(service)
         async with service.channel() as channel:
             stub = maintenance_pb2_grpc.MaintenanceServiceStub(channel)
             rebuilding = stub.Rebuild(maintenance_pb2.RebuildRequest(), timeout=60)
