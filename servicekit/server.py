@@ -161,6 +161,8 @@ async def _service_server(
             ("grpc.max_send_message_length", settings.transport_message_bytes),
             # Permits the pings that servicekit.channel sends.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            # Without an end to the grace: a stream that is open goes on over the old connection.
+            ("grpc.max_connection_age_ms", int(1000 * settings.max_connection_age_seconds)),
         ],
     )
     for service in app.services:
