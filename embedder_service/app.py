@@ -14,6 +14,7 @@ from embedder_service import catalog, cpus
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.roles import ROLES
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.settings import EmbedderSettings
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
@@ -39,7 +40,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
         )
         yield App(
-            services=[Service(_NAME, partial(_register, embedder))],
+            services=[Service(_NAME, partial(_register, embedder), ROLES)],
             checks=[embedder],
             unusable=[f"{_NAME}/{name}" for name in models.refused],
         )

@@ -11,6 +11,7 @@ import grpc
 import structlog
 
 from servicekit import deadline, errors, requests, status, telemetry
+from servicekit.access import Access
 from servicekit.admission import Admission
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
@@ -31,6 +32,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(
         self,
         admission: Admission,
+        access: Access,
         *,
         max_message_bytes: int,
         default_deadline_seconds: float,
@@ -38,6 +40,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         admit: Mapping[str, Callable[[], None]],
     ) -> None:
         self._admission = admission
+        self._access = access
         self._max_message_bytes = max_message_bytes
         self._default_deadline = default_deadline_seconds
         self._stage = stage
@@ -95,6 +98,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         ended = grpc.StatusCode.CANCELLED
         with telemetry.request(dict(context.invocation_metadata() or ())) as request_id:
             try:
+                exists = handler.stream_unary is not _no_such_method
+                self._access.require(method, context.invocation_metadata() or (), exists=exists)
                 self._admit.get(method.split("/")[1], _always)()
                 stream = handler.request_streaming or handler.response_streaming
                 with self._admission.place(stream=stream):
