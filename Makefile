@@ -10,6 +10,8 @@ BUF := .tools/node_modules/.bin/buf
 UV_VERSION := 0.13.9
 LOCAL := .venv/bin/python -m deploy.local
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+PROTOC := .tools/protos/bin/python -m grpc_tools.protoc
+STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
@@ -61,9 +63,11 @@ lint: .venv/dev.stamp ## Check style, and the contract against main's
 types: .venv/dev.stamp ## Check types
 	.venv/bin/mypy
 
-protos: .tools/protos ## Generate the stubs of likeness/v1 from protos/
-	.tools/protos/bin/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. --grpc_python_out=. \
-		protos/likeness/v1/*.proto
+protos: .tools/protos ## Generate the stubs, the descriptors and docs/reference.md from protos/
+	$(PROTOC) -I protos $(STUBS) protos/likeness/v1/*.proto
+	$(PROTOC) -I embedder_service=protos $(STUBS) protos/inference/*.proto
+	$(PROTOC) -I protos --include_imports --descriptor_set_out=protos/likeness.binpb \
+		protos/inference/*.proto protos/likeness/v1/*.proto
 	cp protos/likeness/v1/likeness_grpc_service_config.json likeness/v1/
 
 models: .venv/dev.stamp ## Generate the built-in models
@@ -76,6 +80,7 @@ lock: .tools/uv ## Bring the lock files of requirements/ up to date
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
+	@$(call compile,requirements/triton.in,triton)
 
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi

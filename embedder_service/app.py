@@ -10,16 +10,19 @@ from pathlib import Path
 import grpc
 import structlog
 
-from embedder_service import catalog, cpus
+from embedder_service import catalog, cpus, roles
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
+from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.servicer import EmbedderServicer
+from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from servicekit.server import App, Service
 
 _NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
+_INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _log = structlog.get_logger()
 
 
@@ -39,7 +42,10 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
         )
         yield App(
-            services=[Service(_NAME, partial(_register, embedder))],
+            services=[
+                Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
+                Service(_INFERENCE, partial(_register_inference, embedder), roles.INFERENCE),
+            ],
             checks=[embedder],
             unusable=[f"{_NAME}/{name}" for name in models.refused],
         )
@@ -60,3 +66,7 @@ def _limits(settings: EmbedderSettings) -> Limits:
 
 def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
     embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)
+
+
+def _register_inference(embedder: Embedder, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder), server)
