@@ -125,5 +125,5 @@ def services(path: Path) -> dict[str, Any]:
 def _extended(path: Path, service: dict[str, Any]) -> dict[str, Any]:
     if "extends" not in service:
         return service
-    base = services(path.parent / service["extends"]["file"])[service["extends"]["service"]]
+    base: dict[str, Any] = services(path.parent / service["extends"]["file"])[service["extends"]["service"]]
     return base | {key: value for key, value in service.items() if key != "extends"}
