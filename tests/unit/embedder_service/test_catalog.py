@@ -81,6 +81,17 @@ def weights_outside(location: str) -> Write:
     return write_both
 
 
+def weights_linked(link: Callable[[Path, Path], None]) -> Write:
+    """A network whose weights are in its folder by a link alone, to a file outside."""
+
+    def write_both(repository: Path) -> None:
+        content = embedder_models.with_weights_at("weights.bin")
+        (repository / "outside.bin").write_bytes(np.ones(3, np.float32).tobytes())
+        link(repository / "outside.bin", write(repository, card("wrong", content, 3), content) / "weights.bin")
+
+    return write_both
+
+
 def constant(values: list[float]) -> bytes:
     """A network that gives the same whatever it sees."""
     zero = node("Mul", ["mean", "nothing"], ["zero"])
@@ -122,6 +133,8 @@ CASES: dict[str, tuple[Write, str]] = {
     "weights in its folder": (weights_outside("weights.bin"), "(?i)external data path"),
     "weights above it": (weights_outside("../weights.bin"), "(?i)external data path"),
     "weights at a path": (weights_outside("{repository}/weights.bin"), "(?i)absolute path not allowed"),
+    "weights that a link leads to": (weights_linked(lambda to, at: at.symlink_to(to)), "(?i)external data path"),
+    "weights that have another name": (weights_linked(lambda to, at: at.hardlink_to(to)), "(?i)external data path"),
     "no such output": (model(output_tensor="prob"), r"no output 'prob'; it has \['feature'\]"),
     "another dimension": (model(dimension=4), r"\[2, 3\] for 2 pictures, and model.toml says dimension = 4"),
     "an output that is no vector": (model(network(node("Identity", ["input"], ["feature"]))), r"gave \[2, 3, 8, 8\]"),
