@@ -64,10 +64,11 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
 async def _kept_in_step(source: ModelSource) -> AsyncIterator[tuple[Roster, Reloader]]:
     roster = Roster()
     reloader = Reloader(source, roster)
-    await reloader.reload()
     try:
+        await reloader.reload()
         yield roster, reloader
     finally:
+        await reloader.close()
         await roster.close()
 
 

@@ -19,7 +19,6 @@ class Roster:
         self._models = models or {}
         self._holders: Counter[int] = Counter()
         self._idle: dict[int, asyncio.Event] = {}
-        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def models(self) -> Mapping[str, Model]:
@@ -36,19 +35,15 @@ class Roster:
             for model in models:
                 self._let_go(id(model))
 
-    def replace(self, models: Mapping[str, Model]) -> None:
-        """Serve these from now on. Those that went are closed once the last call that holds them has ended."""
+    async def replace(self, models: Mapping[str, Model]) -> None:
+        """Serve these from now on; return once those that went have no call left, and are closed."""
         before, self._models = self._models, models
-        for model in before.values():
-            if models.get(model.card.name) is not model:
-                task = asyncio.create_task(self._close(model))
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+        gone = [model for model in before.values() if models.get(model.card.name) is not model]
+        await asyncio.gather(*map(self._close, gone))
 
     async def close(self) -> None:
         """Serve none, and return once every model is closed."""
-        self.replace({})
-        await asyncio.gather(*self._closing)
+        await self.replace({})
 
     async def _close(self, model: Model) -> None:
         if self._holders[id(model)]:

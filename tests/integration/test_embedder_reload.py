@@ -15,11 +15,10 @@ import pytest
 
 from embedder_service.app import build
 from embedder_service.model_card import ModelCard
-from embedder_service.settings import EmbedderSettings
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc, types_pb2
 from tests import embedder_images as images
 from tests import embedder_models
-from tests.integration.test_embedder_server import NAME, until_serving
+from tests.integration.test_embedder_server import NAME, settings, until_serving
 from tests.serving import Serving, ready
 
 Serve = Callable[..., Awaitable[Serving]]
@@ -59,8 +58,7 @@ class Caller:
 @pytest.fixture
 async def caller(serve: Serve, tmp_path: Path) -> AsyncIterator[Caller]:
     put(tmp_path, "mine", 0)
-    fields = {"port": 0, "health_port": 0, "drain_seconds": 0, "health_interval_seconds": 0.05}
-    server = await serve(build, EmbedderSettings(model_dirs=(tmp_path,), built_in_models=False, **fields))
+    server = await serve(build, settings(tmp_path, built_in_models=False))
     async with grpc.aio.insecure_channel(server.address) as channel:
         yield Caller(channel)
 

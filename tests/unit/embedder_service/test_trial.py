@@ -30,10 +30,9 @@ def lie(card: ModelCard, content: bytes) -> None:
 def huge() -> bytes:
     """Wants 32 GiB, in vain: eight billion zeros, of which one is taken."""
     zeros = node("ConstantOfShape", ["count"], ["zeros"])
-    some = node("Slice", ["zeros", "from", "to"], ["zero"])
+    some = node("Slice", ["zeros", "start", "end"], ["zero"])
     total = node("Add", ["mean", "zero"], ["feature"])
-    limits = {"from": np.array([0]), "to": np.array([1]), "count": np.array([8 * GIB])}
-    return network(MEAN, zeros, some, total, **limits)
+    return network(MEAN, zeros, some, total, count=np.array([8 * GIB]), start=np.array([0]), end=np.array([1]))
 
 
 def uninterruptible() -> bytes:
