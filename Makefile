@@ -45,9 +45,9 @@ bench: .venv/dev.stamp ## Measure what Likeness costs beside what it stands on (
 	@tests/install.sh
 	.venv/bin/python -m benchmarks $(BENCH)
 
-images: ## Build the images of the three services with a container engine
+images: ## Build the images of the services with a container engine
 	@$(require_engine)
-	@for part in gateway embedder search; do \
+	@for part in gateway embedder search search-lite; do \
 		echo "likeness-$$part:$(VERSION)"; \
 		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
 			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
@@ -75,7 +75,7 @@ models: .venv/dev.stamp ## Generate the built-in models
 
 lock: .tools/uv ## Bring the lock files of requirements/ up to date
 	@$(call compile,--extra dev pyproject.toml,dev)
-	@for extra in local embedder search gateway; do \
+	@for extra in local embedder search lite gateway; do \
 		$(call compile,--constraint requirements/dev.lock --extra $$extra pyproject.toml,$$extra); \
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
