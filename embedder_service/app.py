@@ -9,16 +9,18 @@ from pathlib import Path
 import grpc
 import structlog
 
-from embedder_service import cpus
+from embedder_service import cpus, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
+from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
 from embedder_service.ports import ModelSource
 from embedder_service.reloading import Reloader
 from embedder_service.roster import Roster
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_admin import ModelAdminServicer
+from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from embedder_service.trial import Trial
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
@@ -26,6 +28,7 @@ from servicekit.server import App, Service
 
 _NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
 _ADMIN_NAME = model_admin_pb2.DESCRIPTOR.services_by_name["ModelAdminService"].full_name
+_INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _log = structlog.get_logger()
 
 
@@ -51,8 +54,9 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             embedder = Embedder(roster, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images)
             yield App(
                 services=[
-                    Service(_NAME, partial(_register, embedder)),
-                    Service(_ADMIN_NAME, partial(_register_admin, reloader)),
+                    Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
+                    Service(_INFERENCE, partial(_register_inference, embedder), roles.INFERENCE),
+                    Service(_ADMIN_NAME, partial(_register_admin, reloader), roles.MODEL_ADMIN),
                 ],
                 checks=[embedder],
                 parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
@@ -95,3 +99,7 @@ def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
 
 def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:
     model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server(ModelAdminServicer(reloader), server)
+
+
+def _register_inference(embedder: Embedder, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder), server)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, files_of, product
 
-ROLES = ("__main__", "settings", "app", "servicer", "ports")
+ROLES = ("__main__", "settings", "app", "servicer", "ports", "roles")
 ADAPTERS = {
     "embedder_service": {"images", "onnx_model", "catalog", "trial"},
     "search_service": {"milvus_store", "redis_store", "lite_server"},
@@ -35,7 +35,9 @@ HEAVY = {
 
 def is_edge(file: Source) -> bool:
     """Tell the files that know the outside from the core, which does not."""
-    role = file.module in {"__main__", "__init__", "app", "cli", "settings"} or file.module.startswith("servicer")
+    role = file.module in {"__main__", "__init__", "app", "cli", "settings", "roles"} or file.module.startswith(
+        "servicer"
+    )
     converter = file.module == "convert" or file.module.startswith("convert_")
     return role or converter or file.module in ADAPTERS[file.package] or file.name.startswith(TOOLS)
 

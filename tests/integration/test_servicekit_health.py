@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -75,6 +76,24 @@ async def test_the_health_port_serves_nothing_else(serve: Serve) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await probe.unary_unary(channel, "cat")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def probed(address: str) -> int:
+    """Return the exit status of the program that a container's health check runs."""
+    program = await asyncio.create_subprocess_exec(sys.executable, "-m", "servicekit.probe", address)
+    return await asyncio.wait_for(program.wait(), PATIENCE_SECONDS)
+
+
+async def test_a_container_is_healthy_while_its_server_is_ready(serve: Serve) -> None:
+    part = Part()
+    running = await serve(probe.build_with(probe.nothing, checks=[part]), ProbeSettings())
+    await running.ready()
+    assert await probed(running.health_address) == 0
+    part.state = "fails"
+    await turns(running.health_address, "", "NOT_SERVING")
+    assert await probed(running.health_address) == 1
+    await running.stop()
+    assert await probed(running.health_address) == 1
 
 
 async def test_a_name_that_nobody_serves_is_not_found(serve: Serve) -> None:
