@@ -65,9 +65,10 @@ models: .venv/dev.stamp ## Generate the built-in models
 	.venv/bin/python -m embedder_service.models.generate
 
 lock: .tools/uv ## Bring the lock files of requirements/ up to date
-	@$(call compile,--extra dev pyproject.toml,dev)
-	@for extra in local embedder search gateway; do \
-		$(call compile,--constraint requirements/dev.lock --extra $$extra pyproject.toml,$$extra); \
+	@$(call compile,$(EXTRAS) --group dev pyproject.toml,dev)
+	@$(call compile,--constraint requirements/dev.lock $(EXTRAS) --group local pyproject.toml,local)
+	@for group in embedder search gateway; do \
+		$(call compile,--constraint requirements/dev.lock --group $$group pyproject.toml,$$group); \
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
@@ -76,6 +77,8 @@ lock: .tools/uv ## Bring the lock files of requirements/ up to date
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi
 	rm -rf .venv .tools .likeness .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+EXTRAS := --extra html --extra plot
 
 # $(1): what to compile; $(2): the name of the lock file.
 compile = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
