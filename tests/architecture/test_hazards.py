@@ -54,7 +54,7 @@ def test_channels_are_opened_in_one_place() -> None:
     """So that every hop has balancing, retries, keepalive and size limits. Outside, callers and a probe open theirs."""
     openers = {"grpc.aio.insecure_channel", "grpc.aio.secure_channel", "grpc.insecure_channel", "grpc.secure_channel"}
     users = {file.name for file in product() if openers & set(called(file))}
-    assert users <= {"servicekit/channel.py", "likeness/client.py", "servicekit/probe.py"}
+    assert users <= {"servicekit/channel.py", "likeness/connection.py", "servicekit/probe.py"}
 
 
 def test_statuses_are_made_in_one_place() -> None:
