@@ -80,9 +80,9 @@ class Project:
 
     def up(self, **replicas: int) -> None:
         """Start everything, or more of it, and return once all of it is healthy."""
-        scale = [text for name, count in replicas.items() for text in ("--scale", f"{name}={count}")]
+        count = {f"LIKENESS_{name.upper()}_REPLICAS": str(number) for name, number in replicas.items()}
         ports = f"{self.port}-{self.port + replicas.get('gateway', 1) - 1}"
-        self.compose("up", "--wait", "--no-build", "--no-recreate", *scale, LIKENESS_PORT=ports)
+        self.compose("up", "--wait", "--no-build", "--no-recreate", **count, LIKENESS_PORT=ports)
 
     def containers(self, service: str) -> list[str]:
         """Return the containers of a service, by name."""

@@ -18,7 +18,7 @@ IMAGES = {
     "search": ("search_service", "search", 350),
     "search-lite": ("search_service", "lite", 450),
 }
-HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 CONTENTS = """
 import importlib.metadata, json, os, platform
 names = sorted(found.metadata["Name"].lower().replace("_", "-") for found in importlib.metadata.distributions())
