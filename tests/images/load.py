@@ -11,12 +11,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from likeness.client import Client
-from likeness.errors import LikenessError
-from likeness.v1 import image_search_pb2 as pb
-from likeness.v1 import types_pb2
+from likeness import Client, Entry, LikenessError
 
 COLLECTION = "load"
 SIDE_PX = 32
@@ -30,10 +26,6 @@ def picture() -> bytes:
     return struct.pack("<2sIHHI", b"BM", 54 + len(pixels), 0, 0, 54) + header + pixels
 
 
-def entry(name: str) -> Any:
-    return pb.ImageEntry(image_id=name, image=types_pb2.Image(content=picture()))
-
-
 class Load:
     """Calls of every kind in turn, and what became of each."""
 
@@ -44,9 +36,9 @@ class Load:
 
     def prepare(self) -> None:
         """Make the collection and the images that are asked for by id."""
-        if COLLECTION not in {collection.name for collection in self._client.collections()}:
-            self._client.create_collection(pb.Collection(name=COLLECTION))
-        self._client.index(COLLECTION, [entry(f"known-{number}") for number in range(KNOWN)])
+        if COLLECTION not in {collection.name for collection in self._client.list_collections()}:
+            self._client.create_collection(COLLECTION)
+        self._client.index([Entry(picture(), image_id=f"known-{number}") for number in range(KNOWN)])
 
     def call(self, number: int) -> None:
         """Make one call."""
@@ -58,17 +50,14 @@ class Load:
         self.seconds.append(time.monotonic() - started)
 
     def _search(self, _: int) -> None:
-        image = types_pb2.Image(content=picture())
-        answer = self._client.search(pb.SearchImagesRequest(collection=COLLECTION, image=image))
-        assert answer.hits
+        assert self._client.search(picture()).hits
 
     def _index(self, number: int) -> None:
-        (result,) = self._client.index(COLLECTION, [entry(f"new-{number}-{random.getrandbits(64):x}")])
-        assert not result.error.message, result.error.message
+        (result,) = self._client.index([Entry(picture(), image_id=f"new-{number}-{random.getrandbits(64):x}")])
+        assert result.error is None, result.error
 
     def _search_by_id(self, number: int) -> None:
-        answer = self._client.search(pb.SearchImagesRequest(collection=COLLECTION, image_id=f"known-{number % KNOWN}"))
-        assert answer.hits
+        assert self._client.search(image_id=f"known-{number % KNOWN}").hits
 
 
 def _stop_at_the_end_of_input(stopping: threading.Event) -> None:
@@ -80,7 +69,7 @@ def main(target: str, pace: float) -> None:
     """Make `pace` calls a second, however long each takes."""
     stopping = threading.Event()
     threading.Thread(target=_stop_at_the_end_of_input, args=[stopping], daemon=True).start()
-    with Client(target) as client, ThreadPoolExecutor(64) as threads:
+    with Client(target, collection=COLLECTION) as client, ThreadPoolExecutor(64) as threads:
         load = Load(client)
         load.prepare()
         print("started", flush=True)

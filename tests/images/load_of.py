@@ -26,12 +26,11 @@ class Report:
 def calls(project: Project, *, pace: float = PACE) -> Iterator[Report]:
     """Make `pace` calls a second, from a container in the stack's network, while the block runs."""
     report = Report()
-    mounts = [f"{ROOT / 'likeness'}:/load/likeness:ro", f"{_LOAD}:/load/load.py:ro"]
     options = ["--rm", "--interactive", "--network", f"{project.name}_services"]
-    command = [f"likeness-gateway:{version()}", "python", "/load/load.py", "dns:///gateway:50050", str(pace)]
-    volumes = [text for mount in mounts for text in ("--volume", mount)]
+    options += ["--volume", f"{_LOAD}:/load.py:ro", "--env", "PYTHONPATH=/app"]
+    command = [f"likeness-gateway:{version()}", "python", "/load.py", "dns:///gateway:50050", str(pace)]
     with subprocess.Popen(
-        ["docker", "run", *options, *volumes, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["docker", "run", *options, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as load:
         assert load.stdin is not None
         assert load.stdout is not None
