@@ -74,7 +74,7 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, gu
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
-        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds, require_records=guard.require_records),
+        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
@@ -88,6 +88,7 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, gu
         "likeness.v1.SearchService",
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
         roles.SEARCH,
+        guard.require_records,
     )
 
 

@@ -54,6 +54,13 @@ class ServerSettings(BaseSettings):
     default_deadline_seconds: float = Field(
         10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds; none for a stream."
     )
+    max_connection_age_seconds: float = Field(
+        45.0,
+        gt=0,
+        le=86_400,
+        description="Age, give or take a tenth, at which callers are told to connect anew, and so find new servers and "
+        "certificates, in seconds; calls under way end as they would.",
+    )
     drain_seconds: float = Field(
         5.0, ge=0, description="Time between NOT_SERVING and refusing new calls, for balancers to notice, in seconds."
     )
