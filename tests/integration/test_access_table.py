@@ -52,6 +52,17 @@ TABLE: dict[str, dict[str, dict[str, Row]]] = {
             "ListModels": (READER, _OK),
             "GetModel": (READER, _NOT_FOUND),
         },
+        "likeness.v1.ModelAdminService": {
+            "ReloadModels": (ADMIN, _OK),
+        },
+        "inference.GRPCInferenceService": {
+            "ModelInfer": (READER, _NOT_FOUND),
+            "ModelMetadata": (READER, _NOT_FOUND),
+            "ModelReady": (READER, _OK),
+            "ServerLive": (READER, _OK),
+            "ServerMetadata": (READER, _OK),
+            "ServerReady": (READER, _OK),
+        },
     },
     "search": {
         "likeness.v1.SearchService": {
