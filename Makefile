@@ -9,15 +9,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BUF := .tools/node_modules/.bin/buf
 UV_VERSION := 0.13.9
 LOCAL := .venv/bin/python -m deploy.local
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOC := .tools/protos/bin/python -m grpc_tools.protoc
 STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test chaos plants bench lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test chaos plants bench images lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -44,6 +45,14 @@ bench: .venv/dev.stamp ## Measure what Likeness costs beside what it stands on (
 	@tests/install.sh
 	.venv/bin/python -m benchmarks $(BENCH)
 
+images: ## Build the images of the services with a container engine
+	@$(require_engine)
+	@for part in gateway embedder search search-lite; do \
+		echo "likeness-$$part:$(VERSION)"; \
+		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
+			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
+	done
+
 lint: .venv/dev.stamp ## Check style, and the contract against main's
 	@tests/install.sh buf
 	.venv/bin/ruff check
@@ -67,7 +76,7 @@ models: .venv/dev.stamp ## Generate the built-in models
 lock: .tools/uv ## Bring the lock files of requirements/ up to date
 	@$(call compile,$(EXTRAS) --group dev pyproject.toml,dev)
 	@$(call compile,--constraint requirements/dev.lock $(EXTRAS) --group local pyproject.toml,local)
-	@for group in embedder search gateway; do \
+	@for group in embedder search lite gateway; do \
 		$(call compile,--constraint requirements/dev.lock --group $$group pyproject.toml,$$group); \
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
@@ -111,7 +120,7 @@ endef
 .venv/dev.stamp: requirements/dev.lock pyproject.toml | .venv/bin/python
 	@$(require_compiler)
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
-	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	.venv/bin/python -m pip install --quiet --no-deps --editable . ./embedder_service/model_tools
 	@touch $@ .venv/local.stamp
 
 .tools/protos:
@@ -127,6 +136,14 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "Python 3.11 or later is needed; name it with PYTHON=/path/to/python3.11"; exit 1; }; \
 $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	|| { echo "Python cannot make environments here; first run: apt-get install python3-venv"; exit 1; }
+endef
+
+# 69 says that a service is not there.
+define require_engine
+docker version >/dev/null 2>&1 || { \
+	echo "This needs a container engine, and none answers: install Docker 25 or later, or set DOCKER_HOST to one."; \
+	exit 69; \
+}
 endef
 
 # A Redis for machines that have none is compiled.

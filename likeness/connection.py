@@ -32,6 +32,7 @@ def _options() -> list[tuple[str, str | int]]:
         # Notices within 30 s that a server vanished without a word; a server permits a ping every 10 s.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
-        # A restarted server is found again within 2 s.
+        # A restarted server is found again within 2 s, at a new address too.
         ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ]
