@@ -3,6 +3,7 @@
 import typer
 
 from embedder_service.model_tools.command_add import add, presets
+from embedder_service.model_tools.command_export import export
 from embedder_service.model_tools.command_inspect import list_models, show, verify
 from embedder_service.model_tools.command_pull import pull
 from embedder_service.model_tools.command_quantize import quantize
@@ -21,6 +22,7 @@ def likeness_models() -> None:
 
 
 app.command()(pull)
+app.command()(export)
 app.command()(add)
 app.command()(quantize)
 app.command("list")(list_models)
