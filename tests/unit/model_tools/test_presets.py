@@ -30,7 +30,8 @@ def preprocessing(preset: str, width: int = 8, height: int = 8) -> Preprocessing
 
 def built(preset: str, picture: npt.NDArray[np.uint8]) -> Array:
     height, width, _ = picture.shape
-    return InputBuilder(preprocessing(preset, width, height)).build([picture])[0].astype(np.float64)
+    tensor: Array = InputBuilder(preprocessing(preset, width, height)).build([picture])[0].astype(np.float64)
+    return tensor
 
 
 def keras(mode: str, x: Array) -> Array:
