@@ -13,9 +13,13 @@ import structlog
 from embedder_service import catalog, cpus
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
+from embedder_service.line import Bounds, Line
 from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.ports import Observer
+from embedder_service.registry import Registry
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.settings import EmbedderSettings
+from embedder_service.turnstile import Turnstile
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from servicekit.server import App, Service
 
@@ -32,15 +36,15 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
     with ThreadPoolExecutor(decode_threads, "decode") as decoding, ThreadPoolExecutor(runs, "infer") as inferring:
-        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
+        engine = Engine(inferring, run_threads, settings.max_model_bytes_twice, settings.trial_seconds)
         models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
-        decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
-        embedder = Embedder(
-            models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
-        )
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
+        places = Turnstile(runs)
+        registry = Registry(models.models, lambda model: Line(model, places, bounds, Observer()))
+        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats)
         yield App(
-            services=[Service(_NAME, partial(_register, embedder))],
-            checks=[embedder],
+            services=[Service(_NAME, partial(_register, Embedder(registry, decoder), registry))],
+            checks=[registry],
             unusable=[f"{_NAME}/{name}" for name in models.refused],
         )
 
@@ -58,5 +62,5 @@ def _limits(settings: EmbedderSettings) -> Limits:
     )
 
 
-def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)
+def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)

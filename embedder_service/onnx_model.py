@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnxruntime as ort
@@ -27,15 +28,15 @@ class Engine:
 
     executor: Executor
     threads: int
-    """For one run of one network."""
-    max_batch: int
-    """Pictures in one run: what its memory is bounded by."""
+    """For a run that is alone."""
+    max_bytes_twice: int
+    """Files up to this size are loaded twice: runs side by side are faster in a session without threads to wake."""
     trial_seconds: float
     """Time that a network may take over its first two pictures."""
 
 
 class OnnxModel(Model):
-    """A network in a session of its own.
+    """A network in a session for runs that are alone and, where it is small, another for runs side by side.
 
     Raises:
         ModelUnusable: the file, or what the card says of it, is wrong.
@@ -44,10 +45,12 @@ class OnnxModel(Model):
     def __init__(self, card: ModelCard, content: bytes, engine: Engine) -> None:
         self._card = card
         self._engine = engine
-        self._session = _session(content, engine.threads)
+        self._alone = _session(content, engine.threads)
+        twice = engine.threads > 1 and len(content) <= engine.max_bytes_twice
+        self._beside = _session(content, 1) if twice else self._alone
         self._input = InputBuilder(card.preprocessing)
-        _check_graph(self._session, card.preprocessing, self._input.shape)
-        self._input_name = self._session.get_inputs()[0].name
+        _check_graph(self._alone, card.preprocessing, self._input.shape)
+        self._input_name = self._alone.get_inputs()[0].name
         self._try()
 
     @property
@@ -55,24 +58,24 @@ class OnnxModel(Model):
         """See Model."""
         return self._card
 
-    async def infer(self, images: Sequence[Pixels]) -> Vectors:
+    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
         """See Model."""
-        size = self._engine.max_batch
-        batches = [images[start : start + size] for start in range(0, len(images), size)]
-        return np.concatenate([await self._infer(batch) for batch in batches])
-
-    async def _infer(self, batch: Sequence[Pixels]) -> Vectors:
         options = ort.RunOptions()
+        run = partial(self._run, self._alone if alone else self._beside, images, options)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, self._run, batch, options)
+            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, run)
         except asyncio.CancelledError:
             # Nobody waits for the run any more; it ends between two nodes of the graph.
             options.terminate = True
             raise
 
-    def _run(self, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
+    def close(self) -> None:
+        """See Model."""
+        del self._alone, self._beside
+
+    def _run(self, session: ort.InferenceSession, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
         feed = {self._input_name: self._input.build(batch)}
-        (output,) = self._session.run([self._card.preprocessing.output_tensor], feed, options)
+        (output,) = session.run([self._card.preprocessing.output_tensor], feed, options)
         return pool(output, self._card.preprocessing)
 
     def _try(self) -> None:
@@ -83,7 +86,7 @@ class OnnxModel(Model):
         timer = threading.Timer(self._engine.trial_seconds, _terminate, [options])
         timer.start()
         try:
-            vectors = self._run(list(noise), options)
+            vectors = self._run(self._alone, list(noise), options)
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
             raise ModelUnusable(f"its trial run failed: {_first_line(error)}") from None
         finally:
