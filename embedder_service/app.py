@@ -36,7 +36,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
     with ThreadPoolExecutor(decode_threads, "decode") as decoding, ThreadPoolExecutor(runs, "infer") as inferring:
-        engine = Engine(inferring, run_threads, settings.max_model_bytes_twice, settings.trial_seconds)
+        engine = Engine(inferring, run_threads, settings.trial_seconds)
         models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
         places = Turnstile(runs)

@@ -49,12 +49,9 @@ class EmbedderSettings(ServerSettings):
     decode_threads: int = Field(0, ge=0, le=256, description="Images decoded at once; 0: one a processor.")
     concurrent_runs: int = Field(0, ge=0, le=256, description="Runs of models at once; 0: one a processor.")
     run_threads: int = Field(0, ge=0, le=256, description="Threads that one run may use; 0: one a processor.")
-    max_model_bytes_twice: int = Field(
-        32 * 1024 * 1024,
-        ge=0,
-        description="Largest model file, in bytes, that is loaded a second time for faster runs side by side.",
+    max_batch: int = Field(
+        1, ge=1, le=MAX_IMAGES, description="Images in one run of a model; more than 1 pays on a GPU, and on no CPU."
     )
-    max_batch: int = Field(8, ge=1, le=MAX_IMAGES, description="Images in one run of a model.")
 
     @field_validator("model_dirs", mode="before")
     @classmethod

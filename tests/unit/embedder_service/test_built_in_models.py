@@ -22,7 +22,7 @@ Models = dict[str, Model]
 
 @pytest.fixture(scope="module")
 def models(thread: ThreadPoolExecutor) -> Models:
-    engine = Engine(thread, threads=1, max_bytes_twice=0, trial_seconds=10)
+    engine = Engine(thread, threads=1, trial_seconds=10)
     return dict(catalog.load([catalog.BUILT_IN], partial(OnnxModel, engine=engine)).models)
 
 

@@ -22,7 +22,7 @@ Write = Callable[[Path], object]
 
 
 def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
-    engine = Engine(thread, threads=1, max_bytes_twice=0, trial_seconds=0.5)
+    engine = Engine(thread, threads=1, trial_seconds=0.5)
     return catalog.load(repositories, partial(OnnxModel, engine=engine))
 
 

@@ -61,7 +61,7 @@ def gate(decoder: PillowDecoder) -> Gate:
 @pytest.fixture
 def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
     def embedder(max_ahead: int = 4, max_waiting: int = 64, **networks: tuple[bytes, dict[str, Any]]) -> Embedder:
-        engine = Engine(thread, threads=1, max_bytes_twice=0, trial_seconds=10)
+        engine = Engine(thread, threads=1, trial_seconds=10)
         models = {}
         for name, (content, preprocessing) in sorted((networks or NETWORKS).items()):
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
