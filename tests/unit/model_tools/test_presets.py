@@ -86,7 +86,7 @@ def test_pipelines_of_torchvision_are_theirs(preset: str, size: tuple[int, int])
     card = preprocessing(preset, 224, 224)
     with ThreadPoolExecutor(1) as executor:
         limits = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
-        decoding = PillowDecoder(executor, limits).decode(images.encode(np.asarray(picture), "PNG"), [card.geometry])
+        decoding = PillowDecoder(executor, 1, limits).decode(images.encode(np.asarray(picture), "PNG"), [card.geometry])
         pixels = asyncio.run(decoding).pixels[0]
     np.testing.assert_allclose(InputBuilder(card).build([pixels])[0].astype(np.float64), expected, **TOLERANCE)
 
