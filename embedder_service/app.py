@@ -11,10 +11,12 @@ import grpc
 import structlog
 
 from embedder_service import catalog, cpus
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
-from embedder_service.images import Limits, PillowDecoder
 from embedder_service.line import Bounds, Line
 from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.pictures import Limits
 from embedder_service.ports import Observer
 from embedder_service.registry import Registry
 from embedder_service.servicer import EmbedderServicer
@@ -31,22 +33,29 @@ _log = structlog.get_logger()
 async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     """Load the models, and close the threads behind the last call."""
     processors = cpus.available()
-    decode_threads = settings.decode_threads or processors
+    decoders = settings.decoders or processors
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
-    _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
-    with ThreadPoolExecutor(decode_threads, "decode") as decoding, ThreadPoolExecutor(runs, "infer") as inferring:
-        engine = Engine(inferring, run_threads, settings.trial_seconds)
-        models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
-        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
-        places = Turnstile(runs)
-        registry = Registry(models.models, lambda model: Line(model, places, bounds, Observer()))
-        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats)
-        yield App(
-            services=[Service(_NAME, partial(_register, Embedder(registry, decoder), registry))],
-            checks=[registry],
-            unusable=[f"{_NAME}/{name}" for name in models.refused],
-        )
+    _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
+    observer = Observer()
+    async with DecoderPool.open(
+        decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
+    ) as decoder:
+        with ThreadPoolExecutor(runs, "infer") as inferring:
+            engine = Engine(inferring, run_threads, settings.trial_seconds)
+            models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
+            bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
+            places = Turnstile(runs)
+            registry = Registry(models.models, lambda model: Line(model, places, bounds, observer))
+            yield App(
+                services=[Service(_NAME, partial(_register, Embedder(registry, decoder), registry))],
+                checks=[registry],
+                unusable=[f"{_NAME}/{name}" for name in models.refused],
+            )
+
+
+def _allowance(settings: EmbedderSettings) -> Allowance:
+    return Allowance(cpu_seconds=settings.decode_cpu_seconds, memory_bytes=settings.decode_memory_bytes)
 
 
 def _repositories(settings: EmbedderSettings) -> list[Path]:
