@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import grpc
 import structlog
 
 from embedder_service import catalog, cpus
@@ -21,6 +20,7 @@ from embedder_service.ports import Observer
 from embedder_service.registry import Registry
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.settings import EmbedderSettings
+from embedder_service.stream import Streams, Window
 from embedder_service.turnstile import Turnstile
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from servicekit.server import App, Service
@@ -47,10 +47,14 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
             places = Turnstile(runs)
             registry = Registry(models.models, lambda model: Line(model, places, bounds, observer))
+            embedder, draining = Embedder(registry, decoder), asyncio.Event()
+            window = Window(settings.stream_window_images, settings.stream_window_bytes)
+            servicer = EmbedderServicer(embedder, Streams(embedder, window, draining), registry)
             yield App(
-                services=[Service(_NAME, partial(_register, Embedder(registry, decoder), registry))],
+                services=[Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer))],
                 checks=[registry],
                 unusable=[f"{_NAME}/{name}" for name in models.refused],
+                draining=draining,
             )
 
 
@@ -69,7 +73,3 @@ def _limits(settings: EmbedderSettings) -> Limits:
         max_side_px=settings.max_image_side_px,
         max_jpeg_scans=settings.max_jpeg_scans,
     )
-
-
-def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)

@@ -46,6 +46,12 @@ class EmbedderSettings(ServerSettings):
     max_waiting_images: int = Field(
         256, ge=MAX_IMAGES, description="Images taken on and not yet answered; more are refused with OVERLOADED."
     )
+    stream_window_images: int = Field(
+        32, ge=1, le=1024, description="Images of one stream that may be unanswered; more are not read."
+    )
+    stream_window_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Bytes of those images; one image may always be unanswered."
+    )
     decoders: int = Field(
         0, ge=0, le=256, description="Processes that decode, each one image at a time; 0: one a processor."
     )
