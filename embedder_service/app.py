@@ -7,25 +7,34 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import grpc
 import structlog
 
-from embedder_service import catalog, cpus
+from embedder_service import cpus, roles
+from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.decode_pool import DecoderPool
 from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
+from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
-from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.onnx_model import Engine, OnnxModel, try_network
 from embedder_service.pictures import Limits
-from embedder_service.ports import Observer
+from embedder_service.ports import ImageDecoder, Observer
 from embedder_service.registry import Registry
+from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
+from embedder_service.servicer_admin import ModelAdminServicer
+from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from embedder_service.stream import Streams, Window
+from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
-from likeness.v1 import embedder_pb2, embedder_pb2_grpc
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
 _NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
+_INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+_ADMIN = model_admin_pb2.DESCRIPTOR.services_by_name["ModelAdminService"].full_name
 _log = structlog.get_logger()
 
 
@@ -38,24 +47,50 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
     observer = Observer()
-    async with DecoderPool.open(
-        decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
-    ) as decoder:
-        with ThreadPoolExecutor(runs, "infer") as inferring:
-            engine = Engine(inferring, run_threads, settings.trial_seconds)
-            models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
-            bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
-            places = Turnstile(runs)
-            registry = Registry(models.models, lambda model: Line(model, places, bounds, observer))
-            embedder, draining = Embedder(registry, decoder), asyncio.Event()
-            window = Window(settings.stream_window_images, settings.stream_window_bytes)
-            servicer = EmbedderServicer(embedder, Streams(embedder, window, draining), registry)
-            yield App(
-                services=[Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer))],
-                checks=[registry],
-                unusable=[f"{_NAME}/{name}" for name in models.refused],
-                draining=draining,
+    with ThreadPoolExecutor(runs, "infer") as inferring, ThreadPoolExecutor(processors, "load") as loading:
+        engine = Engine(inferring, run_threads, settings.trial_seconds)
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
+        places = Turnstile(runs)
+        registry = Registry({}, lambda model: Line(model, places, bounds, observer))
+        async with DecoderPool.open(
+            decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
+        ) as decoder:
+            folders = ModelFolders(
+                _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
             )
+            async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
+                yield _app(settings, registry, decoder, reloader)
+
+
+def _app(settings: EmbedderSettings, registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> App:
+    embedder, draining = Embedder(registry, decoder), asyncio.Event()
+    streams = Streams(embedder, Window(settings.stream_window_images, settings.stream_window_bytes), draining)
+    servicer = EmbedderServicer(embedder, streams, registry)
+    return App(
+        services=[
+            Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer), roles.EMBEDDER),
+            Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
+            Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+        ],
+        checks=[registry],
+        parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
+        draining=draining,
+        reload=reloader.reload,
+    )
+
+
+@asynccontextmanager
+async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator[Reloader]:
+    try:
+        await reloader.reload()
+        yield reloader
+    finally:
+        await reloader.close()
+        await registry.close()
+
+
+def _trial(settings: EmbedderSettings) -> Trial:
+    return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
 
 
 def _allowance(settings: EmbedderSettings) -> Allowance:
@@ -63,7 +98,7 @@ def _allowance(settings: EmbedderSettings) -> Allowance:
 
 
 def _repositories(settings: EmbedderSettings) -> list[Path]:
-    return [*([catalog.BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
+    return [*([BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
 
 
 def _limits(settings: EmbedderSettings) -> Limits:
@@ -73,3 +108,11 @@ def _limits(settings: EmbedderSettings) -> Limits:
         max_side_px=settings.max_image_side_px,
         max_jpeg_scans=settings.max_jpeg_scans,
     )
+
+
+def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder, registry), server)
+
+
+def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:
+    model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server(ModelAdminServicer(reloader), server)

@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,6 +98,16 @@ class OnnxModel(Model):
         finally:
             timer.cancel()
         _check_vectors(vectors, self._card.dimension)
+
+
+def try_network(card: ModelCard, content: bytes) -> None:
+    """Load a network and run it once, on one thread: what a trial in a process of its own does.
+
+    Raises:
+        ModelUnusable: it cannot be served.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        OnnxModel(card, content, Engine(executor, threads=1, trial_seconds=threading.TIMEOUT_MAX))
 
 
 @dataclass(frozen=True, slots=True)
