@@ -183,4 +183,5 @@ async def test_models_are_described_as_their_files_say(stub: Any, root: Path) ->
         output_tensor="feature",
         pooling="none",
         normalisation="l2",
+        decoding="exact",
     )
