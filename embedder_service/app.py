@@ -14,6 +14,7 @@ from embedder_service import catalog, cpus, roles
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
+from embedder_service.metrics import EmbedderMetrics
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_inference import InferenceServicer
@@ -41,6 +42,9 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         embedder = Embedder(
             models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
         )
+        metrics = EmbedderMetrics()
+        metrics.models(embedder.cards())
+        metrics.threads(decode=decode_threads, inference=runs * run_threads)
         yield App(
             services=[
                 Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
@@ -48,6 +52,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             ],
             checks=[embedder],
             unusable=[f"{_NAME}/{name}" for name in models.refused],
+            metrics=metrics,
         )
 
 

@@ -17,7 +17,7 @@ from likeness.v1 import maintenance_pb2 as pb
 from likeness.v1 import maintenance_pb2_grpc
 from search_service.app import build
 from search_service.settings import SearchSettings
-from servicekit import channel, server, settings, status, telemetry
+from servicekit import channel, server, settings, status, telemetry, tracing
 from servicekit.errors import ServiceError
 
 # Longer than comparing 10^9 rows at a thousand a second takes.
@@ -41,7 +41,8 @@ def serve(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         loaded = settings.load(SearchSettings)
         telemetry.configure("search", loaded.log_level)
-        _run(server.run(build, loaded))
+        with tracing.opened("likeness-search") as tracer:
+            _run(server.run(build, loaded, tracer=tracer))
 
 
 @app.command()

@@ -33,6 +33,11 @@ class Health:
         self._failing: dict[str, str] = {}
         self._names = [""]
         self._draining = False
+        self.serving = False
+
+    def fails(self, check: str) -> bool:
+        """Return whether a part failed its last check."""
+        return check in self._failing
 
     async def start(self) -> None:
         """Say that the process turns and is not ready yet."""
@@ -57,6 +62,7 @@ class Health:
         await self._publish()
 
     async def _publish(self) -> None:
+        self.serving = not (self._draining or self._failing)
         for name in self._names:
             # Looked up for each: the drain may begin between two of them.
             await self.set(name, serving=not (self._draining or self._failing))

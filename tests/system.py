@@ -33,7 +33,7 @@ class System:
 @asynccontextmanager
 async def system(milvus_uri: str, redis_url: str, model_dirs: tuple[Path, ...] = ()) -> AsyncIterator[System]:
     """Run all three services: which Milvus, which Redis and which models are the only settings that differ."""
-    listen: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0.0}
+    listen: dict[str, Any] = {"port": 0, "health_port": 0, "metrics_port": 0, "drain_seconds": 0.0}
     # A Milvus server is every suite's.
     search = SearchSettings(milvus_uri=milvus_uri, redis_url=redis_url, shared_milvus="://" in milvus_uri, **listen)
     async with (

