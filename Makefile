@@ -45,9 +45,9 @@ bench: .venv/dev.stamp ## Measure what Likeness costs beside what it stands on (
 	@tests/install.sh
 	.venv/bin/python -m benchmarks $(BENCH)
 
-images: ## Build the images of the three services with a container engine
+images: ## Build the images of the services with a container engine
 	@$(require_engine)
-	@for part in gateway embedder search; do \
+	@for part in gateway embedder search search-lite; do \
 		echo "likeness-$$part:$(VERSION)"; \
 		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
 			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
@@ -74,9 +74,10 @@ models: .venv/dev.stamp ## Generate the built-in models
 	.venv/bin/python -m embedder_service.models.generate
 
 lock: .tools/uv ## Bring the lock files of requirements/ up to date
-	@$(call compile,--extra dev pyproject.toml,dev)
-	@for extra in local embedder search gateway; do \
-		$(call compile,--constraint requirements/dev.lock --extra $$extra pyproject.toml,$$extra); \
+	@$(call compile,$(EXTRAS) --group dev pyproject.toml,dev)
+	@$(call compile,--constraint requirements/dev.lock $(EXTRAS) --group local pyproject.toml,local)
+	@for group in embedder search lite gateway; do \
+		$(call compile,--constraint requirements/dev.lock --group $$group pyproject.toml,$$group); \
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
@@ -85,6 +86,8 @@ lock: .tools/uv ## Bring the lock files of requirements/ up to date
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi
 	rm -rf .venv .tools .likeness .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+EXTRAS := --extra html --extra plot
 
 # $(1): what to compile; $(2): the name of the lock file.
 compile = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -117,7 +120,7 @@ endef
 .venv/dev.stamp: requirements/dev.lock pyproject.toml | .venv/bin/python
 	@$(require_compiler)
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
-	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	.venv/bin/python -m pip install --quiet --no-deps --editable . ./embedder_service/model_tools
 	@touch $@ .venv/local.stamp
 
 .tools/protos:

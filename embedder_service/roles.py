@@ -18,3 +18,6 @@ INFERENCE: Mapping[str, Role] = {
     "ModelMetadata": Role.READER,
     "ModelInfer": Role.READER,
 }
+MODEL_ADMIN: Mapping[str, Role] = {
+    "ReloadModels": Role.ADMIN,
+}

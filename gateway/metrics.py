@@ -25,7 +25,7 @@ class GatewayMetrics(Metrics):
         for has in answer[1]:
             if has.unchanged:
                 self._images.labels("unchanged").inc()
-            elif has.content_known:
+            elif not has.error and not has.missing_models:
                 self._pictures.labels("stored").inc()
 
     def found(self, answer: tuple[Sequence[str], bool]) -> None:
@@ -39,6 +39,7 @@ class GatewayMetrics(Metrics):
         self._pictures.labels("embedded").inc(len(answer) - failed)
 
     def written(self, answer: Sequence[Indexed]) -> None:
-        """Hear what became of images."""
+        """Hear what became of images; those whose stored vectors had gone are written again."""
         for each in answer:
-            self._images.labels(each.outcome.value.lower() if each.outcome else "failed").inc()
+            if not each.content_gone:
+                self._images.labels(each.outcome.value.lower() if each.outcome else "failed").inc()

@@ -13,9 +13,9 @@ from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.text import Text
 
-from likeness.client import Client
 from likeness.errors import LikenessError
 from likeness.listing import answers, plain
+from likeness.message_client import MessageClient
 
 EXIT_PARTLY = 3
 """Exit status of a command that did only a part of what it was asked for."""
@@ -38,9 +38,9 @@ class Session:
         self.address = address
         self.messages = Console(stderr=True, highlight=False)
 
-    def client(self) -> Client:
+    def client(self) -> MessageClient:
         """Return a client of the gateway."""
-        return Client(self.address)
+        return MessageClient(self.address)
 
     def show(self, *renderables: RenderableType) -> None:
         """Print tables, and lines that stay whole, for people."""

@@ -7,7 +7,7 @@ methods, models and parts, codes and reasons; never anything that a caller chose
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from socketserver import TCPServer, ThreadingMixIn
@@ -24,6 +24,8 @@ from prometheus_client import (
     ProcessCollector,
     make_wsgi_app,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric, Sample
+from prometheus_client.registry import Collector
 
 from servicekit.errors import ServiceError
 
@@ -87,6 +89,13 @@ class Metrics:
         """Add a value that is looked up whenever it is asked for, on another thread."""
         self.gauge(name, meaning).set_function(value)
 
+    def listing(
+        self, name: str, meaning: str, labels: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]]
+    ) -> None:
+        """Add a value of 1 for each of some rows of labels, which are looked up whenever they are asked for."""
+        self._define(name, "gauge", labels, meaning)
+        self.registry.register(_Listing(name, meaning, labels, rows))
+
     def rpc(self, method: str, code: str, reason: str, seconds: float) -> None:
         """Count a call that ended; `reason` is empty for one that succeeded."""
         self._rpcs.labels(method, code).inc()
@@ -112,6 +121,24 @@ class Metrics:
 
     def _define(self, name: str, kind: str, labels: Sequence[str], meaning: str) -> None:
         self.defined.append(Definition(name, kind, labels, meaning))
+
+
+class _Listing(Collector):
+    def __init__(
+        self, name: str, meaning: str, labels: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]]
+    ) -> None:
+        self._kind = (name, meaning, labels)
+        self._rows = rows
+
+    def describe(self) -> Iterable[Metric]:
+        name, meaning, labels = self._kind
+        return [GaugeMetricFamily(name, meaning, labels=labels)]
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self.describe():
+            for row in self._rows():
+                family.samples.append(Sample(family.name, dict(zip(self._kind[2], row, strict=True)), 1.0))
+            yield family
 
 
 _PART = ("part", "operation")

@@ -1,7 +1,7 @@
 """The life of a server: answer probes, build, serve, drain, stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,7 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import metrics, reflection, security, stopping
+from servicekit import hangups, metrics, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
@@ -45,13 +45,16 @@ class Service:
 class App:
     """What a composition root builds: services, what they need, and parts that can be unusable on their own.
 
+    `parts` says of each such part, by the name that health knows it by, whether it can be used; asked again and again.
+    `reload` is awaited when SIGHUP says that what was read from disk may have changed; without it, SIGHUP ends us.
     `draining` is set once new calls are refused: whoever serves a stream ends it then, with what is under way answered.
     `stage` is what a call that runs out of time was waiting for, where its handler does not say anything else.
     """
 
     services: Sequence[Service]
     checks: Sequence[Check] = ()
-    unusable: Sequence[str] = ()
+    parts: Callable[[], Mapping[str, bool]] = dict
+    reload: Callable[[], Awaitable[object]] | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stage: str = "queue"
     metrics: Metrics = field(default_factory=Metrics)
@@ -89,6 +92,7 @@ async def run(
         RuntimeError, OSError: a port is taken.
         SystemExit: certificates or tokens cannot be used.
     """
+    on_signals = stop is None
     stop = stop or stopping.on_signals()
     health = Health(settings.health_interval_seconds)
     await health.start()
@@ -104,6 +108,7 @@ async def run(
         observer = Observer(tracer or NoTracer(), app.metrics)
         observer.follow(admission, health, [check.name for check in app.checks])
         async with (
+            hangups.followed_by(app.reload if on_signals else None),
             metrics.served(app.metrics, settings.host, settings.metrics_port) as metrics_port,
             _service_server(app, health, admission, guard, observer=observer, settings=settings) as (server, port),
             _watching(health, app),
@@ -138,9 +143,8 @@ async def _stop(server: grpc.aio.Server, app: App, admission: Admission, setting
 
 @asynccontextmanager
 async def _watching(health: Health, app: App) -> AsyncIterator[None]:
-    for name in app.unusable:
-        await health.set(name, serving=False)
-    watcher = asyncio.create_task(health.watch([service.name for service in app.services], app.checks))
+    names = [service.name for service in app.services]
+    watcher = asyncio.create_task(health.watch(names, app.checks, app.parts))
     try:
         yield
     finally:

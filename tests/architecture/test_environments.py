@@ -56,7 +56,7 @@ ENVIRONMENTS = [
     service("gateway", "gateway"),
     service("embedder", "embedder_service", "numpy", "onnxruntime", "PIL"),
     service("search", "search_service", "numpy", "pymilvus", "redis"),
-    Environment("client", ("likeness",), (*STUBS, "likeness.client", "likeness.cli"), frozenset()),
+    Environment("client", ("likeness",), (*STUBS, "likeness.message_client", "likeness.cli"), frozenset()),
 ]
 
 # Imports the modules named, and says which packages that took in and which could be had.

@@ -104,9 +104,16 @@ async def test_a_name_that_nobody_serves_is_not_found(serve: Serve) -> None:
 
 
 async def test_what_cannot_be_used_is_said_by_name(serve: Serve) -> None:
-    running = await serve(probe.build_with(probe.nothing, unusable=["model/broken"]), ProbeSettings())
+    parts = {"model/broken": False, "model/good": True}
+    settings = ProbeSettings(health_interval_seconds=0.05)
+    running = await serve(probe.build_with(probe.nothing, parts=lambda: parts), settings)
     await running.ready()
     assert await probe.health_of(running.health_address, "model/broken") == "NOT_SERVING"
+    assert await probe.health_of(running.health_address, "model/good") == "SERVING"
+    parts["model/broken"] = True
+    del parts["model/good"]
+    await running.ready("model/broken")
+    assert await probe.health_of(running.health_address, "model/good") == "NOT_SERVING"
 
 
 async def test_a_server_whose_parts_still_open_lives_and_is_not_ready() -> None:
