@@ -46,16 +46,23 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
     ):
-        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
+        metrics = EmbedderMetrics()
+        metrics.threads(decode=decode_threads, inference=runs * run_threads)
+        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds, metrics)
         decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
         folders = ModelFolders(
             _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
         )
         async with _kept_in_step(folders) as (roster, reloader):
-            embedder = Embedder(roster, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images)
-            metrics = EmbedderMetrics()
-            metrics.threads(decode=decode_threads, inference=runs * run_threads)
+            embedder = Embedder(
+                roster,
+                decoder,
+                max_decoding=decode_threads,
+                max_waiting=settings.max_waiting_images,
+                observer=metrics,
+            )
             metrics.follow_models(embedder.cards)
+            metrics.follow("likeness_embedder_images_waiting", "Images not yet answered.", lambda: embedder.waiting)
             yield App(
                 services=[
                     Service(_NAME, partial(_register, embedder), roles.EMBEDDER),

@@ -1,6 +1,7 @@
 """From pictures to vectors: which models, one decoding a picture, and an error for each picture that has one."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,9 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from embedder_service.model_card import Geometry, ModelCard
-from embedder_service.ports import CONTENT, DecodedImage, ImageDecoder, Model, ModelNotFound, UriNotAllowed, Vectors
+from embedder_service.ports import (
+    CONTENT,
+    DecodedImage,
+    ImageDecoder,
+    Model,
+    ModelNotFound,
+    Observer,
+    UriNotAllowed,
+    Vectors,
+)
 from embedder_service.roster import Roster
-from servicekit import deadline, errors
+from servicekit import deadline, errors, spans
 
 MAX_IMAGES = 64
 _MAX_NAME_CHARS = 64
@@ -55,16 +65,31 @@ class Embedder:
         decoder: What decodes.
         max_decoding: Pictures in the decoder's hands at once; others wait here, in order, and can be given up.
         max_waiting: Pictures taken on and not yet answered, over all calls.
+        observer: Is told what happens to pictures.
     """
 
     name = "models"
 
-    def __init__(self, roster: Roster, decoder: ImageDecoder, *, max_decoding: int, max_waiting: int) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        decoder: ImageDecoder,
+        *,
+        max_decoding: int,
+        max_waiting: int,
+        observer: Observer | None = None,
+    ) -> None:
         self._roster = roster
         self._decoder = decoder
         self._decoding = asyncio.Semaphore(max_decoding)
         self._max_waiting = max_waiting
         self._waiting = 0
+        self._observer = observer or Observer()
+
+    @property
+    def waiting(self) -> int:
+        """Pictures taken on and not yet answered, over all calls."""
+        return self._waiting
 
     async def check(self) -> None:
         """Raise if no model is served."""
@@ -122,6 +147,7 @@ class Embedder:
     @contextmanager
     def _places(self, count: int) -> Iterator[None]:
         if self._waiting + count > self._max_waiting:
+            self._observer.refused(errors.Overloaded.reason, count)
             raise errors.Overloaded(
                 f"{self._waiting} images are waiting already; the limit is {self._max_waiting}",
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
@@ -140,12 +166,23 @@ class Embedder:
             return _uri_not_allowed(f"{path}.uri")
         if not source.content:
             return errors.invalid_field(path, "has no content")
+        asked = time.monotonic()
         async with self._decoding:
-            with deadline.stage("decode"):
-                try:
-                    return await self._decoder.decode(source.content, geometries)
-                except errors.InvalidArgument as error:
-                    return error.relocated(CONTENT, f"{path}.{CONTENT}")
+            spans.past("queue", asked, time.monotonic())
+            with deadline.stage("decode"), spans.step("decode"):
+                return await self._decoded(path, source.content, geometries)
+
+    async def _decoded(
+        self, path: str, content: bytes, geometries: Sequence[Geometry]
+    ) -> DecodedImage | errors.ServiceError:
+        began, reason = time.monotonic(), ""
+        try:
+            return await self._decoder.decode(content, geometries)
+        except errors.InvalidArgument as error:
+            reason = error.code_reason
+            return error.relocated(CONTENT, f"{path}.{CONTENT}")
+        finally:
+            self._observer.decoded(time.monotonic() - began, reason)
 
 
 def _uri_not_allowed(field: str) -> UriNotAllowed:

@@ -3,16 +3,18 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime as ort
 
 from embedder_service.model_card import ModelCard, Preprocessing
-from embedder_service.ports import Model, ModelUnusable, Pixels, Vectors
+from embedder_service.ports import Model, ModelUnusable, Observer, Pixels, Vectors
 from embedder_service.tensors import InputBuilder, pool
+from servicekit import spans
 
 _TENSOR_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 _LOG_NOTHING = 4
@@ -32,6 +34,17 @@ class Engine:
     """Pictures in one run: what its memory is bounded by."""
     trial_seconds: float
     """Time that a network may take over its first two pictures."""
+    observer: Observer = field(default_factory=Observer)
+    """Is told of each wait and each run."""
+
+
+@dataclass(slots=True)
+class _Times:
+    """When a run got its thread, had its tensor, and was over, in seconds of `time.monotonic`."""
+
+    began: float = 0.0
+    built: float = 0.0
+    ended: float = 0.0
 
 
 class OnnxModel(Model):
@@ -66,18 +79,34 @@ class OnnxModel(Model):
         del self._session
 
     async def _infer(self, batch: Sequence[Pixels]) -> Vectors:
-        options = ort.RunOptions()
+        options, times, asked = ort.RunOptions(), _Times(), time.monotonic()
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, self._run, batch, options)
+            vectors = await loop.run_in_executor(self._engine.executor, self._run, batch, options, times)
         except asyncio.CancelledError:
             # Nobody waits for the run any more; it ends between two nodes of the graph.
             options.terminate = True
             raise
+        self._tell(len(batch), asked, times)
+        return vectors
 
-    def _run(self, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
+    def _run(self, batch: Sequence[Pixels], options: ort.RunOptions, times: _Times) -> Vectors:
+        times.began = time.monotonic()
         feed = {self._input_name: self._input.build(batch)}
+        times.built = time.monotonic()
         (output,) = self._session.run([self._card.preprocessing.output_tensor], feed, options)
-        return pool(output, self._card.preprocessing)
+        vectors = pool(output, self._card.preprocessing)
+        times.ended = time.monotonic()
+        return vectors
+
+    def _tell(self, images: int, asked: float, times: _Times) -> None:
+        name, observer = self._card.name, self._engine.observer
+        for _ in range(images):
+            observer.waited(name, times.began - asked)
+        observer.prepared(name, times.built - times.began)
+        observer.ran(name, images, times.ended - times.built)
+        spans.past("queue", asked, times.began, model=name)
+        spans.past("inference", times.began, times.ended, model=name, images=images)
 
     def _try(self) -> None:
         """Run the network on noise: two pictures, for a graph that takes only one must not pass."""
@@ -87,7 +116,7 @@ class OnnxModel(Model):
         timer = threading.Timer(self._engine.trial_seconds, _terminate, [options])
         timer.start()
         try:
-            vectors = self._run(list(noise), options)
+            vectors = self._run(list(noise), options, _Times())
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
             raise ModelUnusable(f"its trial run failed: {_first_line(error)}") from None
         finally:

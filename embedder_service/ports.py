@@ -128,3 +128,22 @@ TryFolder = Callable[[Path], None]
 """Finds out whether a folder of a model can be loaded without harm; raises ModelUnusable. Waits for that."""
 LoadModel = Callable[[ModelCard, bytes], Model]
 """Makes a model of a card and of the ONNX file that the card's hash is of; raises ModelUnusable."""
+
+
+class Observer:
+    """Is told what happens to images. Does nothing with it: whoever wants to know overrides what it wants to know."""
+
+    def decoded(self, seconds: float, reason: str) -> None:
+        """One decoding took so long, from a free worker to pixels; `reason` is its error's, or empty."""
+
+    def waited(self, model: str, seconds: float) -> None:
+        """One image's pixels were ready so long before a run took them."""
+
+    def prepared(self, model: str, seconds: float) -> None:
+        """One run's tensor took so long to be made of pixels."""
+
+    def ran(self, model: str, images: int, seconds: float) -> None:
+        """One run over so many images took so long."""
+
+    def refused(self, reason: str, images: int) -> None:
+        """So many images were refused for `reason` before they cost anything."""
