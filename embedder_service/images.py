@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -20,8 +21,10 @@ from embedder_service.ports import (
     ImageTooComplex,
     ImageTooLarge,
     ImageUndecodable,
+    Observer,
     Pixels,
 )
+from embedder_service.turnstile import Turnstile
 from servicekit import errors
 
 Result = TypeVar("Result")
@@ -63,15 +66,32 @@ class Limits:
 class PillowDecoder(ImageDecoder):
     """Decodes in the threads of `executor`; Pillow lets go of the interpreter lock while it works."""
 
-    def __init__(self, executor: Executor, limits: Limits, extra_formats: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        at_once: int,
+        limits: Limits,
+        extra_formats: Sequence[str] = (),
+        observer: Observer | None = None,
+    ) -> None:
         self._executor = executor
+        self._places = Turnstile(at_once)
         self._limits = limits
+        self._observer = observer or Observer()
         self._formats = (*DEFAULT_FORMATS, *extra_formats)
 
-    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+    async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         """See ImageDecoder."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._decode, content, geometries)
+        async with self._places.place(bulk=bulk):
+            loop = asyncio.get_running_loop()
+            began, reason = time.monotonic(), ""
+            try:
+                return await loop.run_in_executor(self._executor, self._decode, content, geometries)
+            except errors.InvalidArgument as error:
+                reason = error.code_reason
+                raise
+            finally:
+                self._observer.decoded(time.monotonic() - began, reason)
 
     def _decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
         """Read the first frame, upright and in RGB, and fit it to each of `geometries`."""

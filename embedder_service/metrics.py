@@ -1,9 +1,9 @@
 """What the embedder counts, beside what every server does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from embedder_service.model_card import ModelCard
 from embedder_service.ports import Observer
+from embedder_service.registry import Registry
 from servicekit.metrics import Metrics
 
 _IMAGES = (1, 2, 4, 8, 16, 32, 64)
@@ -39,14 +39,19 @@ class EmbedderMetrics(Metrics, Observer):
             "likeness_embedder_threads", "Threads that decode, and that ONNX Runtime may use at once.", "use"
         )
 
-    def follow_models(self, cards: Callable[[], Sequence[ModelCard]]) -> None:
-        """Show which models are served: those whose cards are given whenever it is asked for."""
+    def show(self, registry: Registry) -> None:
+        """Show which models are served, and what waits for each, whenever that is asked for."""
 
-        def rows() -> list[tuple[str, str, str]]:
-            return [(card.name, card.fingerprint, str(card.dimension)) for card in cards()]
+        def served() -> list[tuple[Sequence[str], float]]:
+            return [((card.name, card.fingerprint, str(card.dimension)), 1) for card in registry.cards()]
+
+        def waiting() -> list[tuple[Sequence[str], float]]:
+            return [((name,), count) for name, count in registry.waiting().items()]
 
         labels = ("model", "fingerprint", "dimension")
-        self.listing("likeness_embedder_model_info", "1 for each model that is served.", labels, rows)
+        self.listing("likeness_embedder_model_info", "1 for each model that is served.", labels, served)
+        meaning = "Images of unary calls taken on and not yet answered."
+        self.listing("likeness_embedder_images_waiting", meaning, ("model",), waiting)
 
     def decoded(self, seconds: float, reason: str) -> None:
         """See Observer."""

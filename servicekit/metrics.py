@@ -29,6 +29,8 @@ from prometheus_client.registry import Collector
 
 from servicekit.errors import ServiceError
 
+Rows = Callable[[], Iterable[tuple[Sequence[str], float]]]
+"""Gives the values of labels, and a value, for each series of a metric."""
 # From what a record takes to what a survey of a whole collection may.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 # Reasons are constants of the services' code, of which one service hands on another's. More of them are a fault.
@@ -89,10 +91,8 @@ class Metrics:
         """Add a value that is looked up whenever it is asked for, on another thread."""
         self.gauge(name, meaning).set_function(value)
 
-    def listing(
-        self, name: str, meaning: str, labels: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]]
-    ) -> None:
-        """Add a value of 1 for each of some rows of labels, which are looked up whenever they are asked for."""
+    def listing(self, name: str, meaning: str, labels: Sequence[str], rows: Rows) -> None:
+        """Add values, each with its labels, that are looked up whenever they are asked for, on another thread."""
         self._define(name, "gauge", labels, meaning)
         self.registry.register(_Listing(name, meaning, labels, rows))
 
@@ -124,9 +124,7 @@ class Metrics:
 
 
 class _Listing(Collector):
-    def __init__(
-        self, name: str, meaning: str, labels: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]]
-    ) -> None:
+    def __init__(self, name: str, meaning: str, labels: Sequence[str], rows: Rows) -> None:
         self._kind = (name, meaning, labels)
         self._rows = rows
 
@@ -136,8 +134,8 @@ class _Listing(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for family in self.describe():
-            for row in self._rows():
-                family.samples.append(Sample(family.name, dict(zip(self._kind[2], row, strict=True)), 1.0))
+            for row, value in self._rows():
+                family.samples.append(Sample(family.name, dict(zip(self._kind[2], row, strict=True)), value))
             yield family
 
 
