@@ -83,6 +83,7 @@ lock: .tools/uv ## Bring the lock files of requirements/ up to date
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
 	@$(call compile,requirements/triton.in,triton)
+	@$(call compile,requirements/envoy.in,envoy)
 
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python's packages, each thing only where it is absent.
-# Without arguments all of it; else what they name: servers, buf, protos, triton.
+# Without arguments all of it; else what they name: servers, buf, protos, triton, envoy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,7 +49,7 @@ buf() {
   }
 }
 
-# An environment of its own in .tools, for what needs an older protobuf than the services.
+# An environment of its own in .tools, for what is no part of the product or needs an older protobuf than the services.
 environment() {
   if [[ ".tools/$1/complete" -nt "requirements/$1.lock" ]]; then return; fi
   echo "installing $2"
@@ -67,6 +67,10 @@ triton() {
   environment triton "Triton's client"
 }
 
+envoy() {
+  environment envoy "Envoy"
+}
+
 mkdir -p .tools
-if (($# == 0)); then set -- servers buf protos triton; fi
+if (($# == 0)); then set -- servers buf protos triton envoy; fi
 for part in "$@"; do "$part"; done
