@@ -70,12 +70,14 @@ lint: .venv/dev.stamp ## Check style, and the contract against the last release'
 types: .venv/dev.stamp ## Check types
 	.venv/bin/mypy
 
-protos: .tools/protos .venv/dev.stamp ## Generate the stubs, the descriptors and docs/reference.md from protos/
+protos: .tools/protos .venv/dev.stamp ## Generate stubs, descriptors, the reference page and the OpenAPI document from protos/
 	$(PROTOC) -I protos $(STUBS) protos/likeness/v1/*.proto
 	$(PROTOC) -I embedder_service=protos $(STUBS) protos/inference/*.proto
 	$(PROTOC) -I protos --include_imports --descriptor_set_out=protos/likeness.binpb \
 		protos/google/rpc/error_details.proto protos/inference/*.proto protos/likeness/v1/*.proto
 	.venv/bin/python -m tests.architecture.reference_page
+	@tests/install.sh go_tools
+	tests/openapi.sh deploy/http/openapi.json
 	cp protos/likeness/v1/likeness_grpc_service_config.json likeness/v1/
 
 models: .venv/dev.stamp ## Generate the built-in models

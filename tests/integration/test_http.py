@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -59,8 +60,8 @@ async def test_every_call_of_the_gateway_has_its_route(http: Http) -> None:
     assert made["collection"] in listed["collections"]
     results = (await call("IndexImages", "POST", f"{at}/images:index", {"entries": ENTRIES[:2]}))["results"]
     assert [result["outcome"] for result in results] == ["OUTCOME_CREATED"] * 2
-    messages = [{"entry": entry, "item_id": entry["image_id"]} for entry in ENTRIES[2:]]
-    events = await call("IngestImages", "POST", f"{at}/images:ingest", messages)
+    messages = [{"collection": name, "entry": entry, "item_id": entry["image_id"]} for entry in ENTRIES[2:]]
+    events = await call("IngestImages", "POST", "/v1/images:ingest", messages)
     assert {event["item_id"] for event in events if "result" in event} == set(IDS[2:])
     found = await call("SearchImages", "POST", f"{at}/images:search", {"image": {"content": PNGS[2]}, "top_k": 2})
     assert [hit["rank"] for hit in found["hits"]] == [1, 2]
@@ -97,6 +98,17 @@ def error_of(body: Any) -> tuple[int, str, list[str]]:
     violations = details.get("BadRequest", {}).get("field_violations", [])
     assert details["ErrorInfo"]["domain"] == "likeness"
     return body["code"], details["ErrorInfo"]["reason"], [violation["field"] for violation in violations]
+
+
+def test_the_openapi_document_is_that_of_the_contract(root: Path, tmp_path: Path, likeness: System) -> None:
+    if not (root / ".tools" / "go" / "bin" / "protoc-gen-openapiv2").exists():
+        pytest.skip("protoc-gen-openapiv2 is not installed: tests/install.sh makes it where Go is there")
+    subprocess.run([str(root / "tests" / "openapi.sh"), str(tmp_path / "openapi.json")], check=True)
+    committed = (root / "deploy" / "http" / "openapi.json").read_text()
+    assert committed == (tmp_path / "openapi.json").read_text(), "run: make protos"
+    operations = [call["operationId"] for path in json.loads(committed)["paths"].values() for call in path.values()]
+    service = image_search_pb2.DESCRIPTOR.services_by_name["ImageSearchService"]
+    assert {operation.rstrip("2") for operation in operations} == {method.name for method in service.methods}
 
 
 async def test_errors_come_as_a_status_with_its_details(http: Http) -> None:
