@@ -14,15 +14,17 @@ from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
+from embedder_service.line import Bounds, Line
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
-from embedder_service.ports import ModelSource
+from embedder_service.ports import ImageDecoder, Observer
+from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
-from embedder_service.roster import Roster
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_admin import ModelAdminServicer
 from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from embedder_service.trial import Trial
+from embedder_service.turnstile import Turnstile
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -45,35 +47,40 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
     ):
-        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
-        decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
+        engine = Engine(inferring, run_threads, settings.trial_seconds)
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
+        places = Turnstile(runs)
+        registry = Registry({}, lambda model: Line(model, places, bounds, Observer()))
+        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats)
         folders = ModelFolders(
             _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
         )
-        async with _kept_in_step(folders) as (roster, reloader):
-            embedder = Embedder(roster, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images)
+        async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
             yield App(
-                services=[
-                    Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
-                    Service(_INFERENCE, partial(_register_inference, embedder), roles.INFERENCE),
-                    Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
-                ],
-                checks=[embedder],
+                services=_services(registry, decoder, reloader),
+                checks=[registry],
                 parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
                 reload=reloader.reload,
             )
 
 
+def _services(registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> list[Service]:
+    embedder = Embedder(registry, decoder)
+    return [
+        Service(_NAME, partial(_register, embedder, registry), roles.EMBEDDER),
+        Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
+        Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+    ]
+
+
 @asynccontextmanager
-async def _kept_in_step(source: ModelSource) -> AsyncIterator[tuple[Roster, Reloader]]:
-    roster = Roster()
-    reloader = Reloader(source, roster)
+async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator[Reloader]:
     try:
         await reloader.reload()
-        yield roster, reloader
+        yield reloader
     finally:
         await reloader.close()
-        await roster.close()
+        await registry.close()
 
 
 def _trial(settings: EmbedderSettings) -> Trial:
@@ -93,12 +100,12 @@ def _limits(settings: EmbedderSettings) -> Limits:
     )
 
 
-def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)
+def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)
 
 
-def _register_inference(embedder: Embedder, server: grpc.aio.Server) -> None:
-    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder), server)
+def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder, registry), server)
 
 
 def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:

@@ -72,10 +72,10 @@ class DecodedImage:
 class ImageDecoder(Protocol):
     """Turns encoded pictures into pixels: the work of one picture in one place, which may be another process."""
 
-    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+    async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         """Decode `content` once, and resize and crop it for each of `geometries`.
 
-        May be called any number of times at once; the adapter bounds how many are worked on.
+        May be called any number of times at once; the adapter bounds how many are worked on, and lets `bulk` work wait.
 
         Raises:
             ImageUndecodable, ImageTooLarge, ImageTooComplex: the picture is at fault; they name the field CONTENT.
@@ -89,17 +89,19 @@ class Model(Protocol):
     def card(self) -> ModelCard:
         """What it is, and what it must be given."""
 
-    async def infer(self, images: Sequence[Pixels]) -> Vectors:
-        """Return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
+    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
+        """Run once; return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
 
-        May be called any number of times at once; the adapter bounds how many run, and cuts large batches up.
+        May be called any number of times at once; whoever calls bounds how many run, and how large a batch is.
+        Cancelled, it ends soon, and uses no processor from then on.
 
         Args:
             images: At least one, each of the size that `card.preprocessing.geometry` says.
+            alone: Whether to use every processor for this run, since none else is under way.
         """
 
-    async def close(self) -> None:
-        """Let go of what the model holds. Nobody uses it any more, and no run is under way."""
+    def close(self) -> None:
+        """Let go of the memory; nothing is under way, and nothing will be."""
 
 
 @dataclass(slots=True)
@@ -128,3 +130,19 @@ TryFolder = Callable[[Path], None]
 """Finds out whether a folder of a model can be loaded without harm; raises ModelUnusable. Waits for that."""
 LoadModel = Callable[[ModelCard, bytes], Model]
 """Makes a model of a card and of the ONNX file that the card's hash is of; raises ModelUnusable."""
+
+
+class Observer:
+    """Is told what happens to images. Does nothing with it: whoever wants to know overrides what it wants to know."""
+
+    def decoded(self, seconds: float, reason: str) -> None:
+        """One decoding took so long, from a free worker to pixels; `reason` is its error's, or empty."""
+
+    def waited(self, model: str, seconds: float) -> None:
+        """One image's pixels were ready so long before a run took them."""
+
+    def ran(self, model: str, images: int, seconds: float) -> None:
+        """One run over so many images took so long."""
+
+    def refused(self, reason: str, images: int) -> None:
+        """So many images were refused for `reason` before they cost anything."""
