@@ -1,7 +1,7 @@
 """The embedder's composition root."""
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,15 @@ import structlog
 from embedder_service import cpus, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
+from embedder_service.file_reader import FolderReader
+from embedder_service.http_reader import AiohttpReader
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
+from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
-from embedder_service.ports import ImageDecoder, Observer
+from embedder_service.ports import Observer
+from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
@@ -25,6 +29,7 @@ from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -46,6 +51,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(decode_threads, "decode") as decoding,
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
+        ThreadPoolExecutor(settings.uri_reads, "read") as reading,
     ):
         engine = Engine(inferring, run_threads, settings.trial_seconds)
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
@@ -55,17 +61,19 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         folders = ModelFolders(
             _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
         )
-        async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
+        async with (
+            _uris(settings, reading) as reader,
+            _kept_in_step(Reloader(folders, registry), registry) as reloader,
+        ):
             yield App(
-                services=_services(registry, decoder, reloader),
+                services=_services(registry, Embedder(registry, decoder, reader), reloader),
                 checks=[registry],
                 parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
                 reload=reloader.reload,
             )
 
 
-def _services(registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> list[Service]:
-    embedder = Embedder(registry, decoder)
+def _services(registry: Registry, embedder: Embedder, reloader: Reloader) -> list[Service]:
     return [
         Service(_NAME, partial(_register, embedder, registry), roles.EMBEDDER),
         Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
@@ -81,6 +89,16 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
     finally:
         await reloader.close()
         await registry.close()
+
+
+@asynccontextmanager
+async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
+    prefixes = AllowedPrefixes(settings.uri_prefixes)
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        files = FolderReader(threads, prefixes.folders, max_bytes)
+        seconds = settings.uri_timeout_seconds
+        yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
 
 
 def _trial(settings: EmbedderSettings) -> Trial:

@@ -15,8 +15,10 @@ from embedder_service.line import Bounds, Line
 from embedder_service.model_card import Geometry, ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, Observer, UriNotAllowed
+from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
@@ -58,6 +60,10 @@ def gate(decoder: PillowDecoder) -> Gate:
     return Gate(decoder)
 
 
+NO_READER: Any = None
+NOTHING_ALLOWED = UriReading(AllowedPrefixes([]), NO_READER, NO_READER, at_once=1, timeout_seconds=1)
+
+
 @pytest.fixture
 def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
     def embedder(max_ahead: int = 4, max_waiting: int = 64, **networks: tuple[bytes, dict[str, Any]]) -> Embedder:
@@ -67,7 +73,7 @@ def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
             models[name] = OnnxModel(card, content, engine)
         bounds, places = Bounds(max_batch=8, max_waiting=max_waiting, max_ahead=max_ahead), Turnstile(1)
-        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate)
+        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate, NOTHING_ALLOWED)
 
     return embedder
 
