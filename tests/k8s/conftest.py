@@ -56,6 +56,8 @@ def _build_stores() -> None:
 
 def _remove(kubectl: Kubectl, *, wait: bool) -> None:
     for namespace in ("likeness", CALLERS):
+        kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
         # Nothing of it is kept, so that nothing has to be stopped with care.
         kubectl("delete", "pods", "--all", "--force", "--grace-period=0", f"--namespace={namespace}")
-        kubectl("delete", "namespace", namespace, "--ignore-not-found", f"--wait={str(wait).lower()}")
+        if wait:
+            kubectl("wait", "--for=delete", f"namespace/{namespace}", "--timeout=180s")
