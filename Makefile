@@ -15,7 +15,7 @@ STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test test-k8s chaos keras plants bench images lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-k8s chaos keras plants bench images test-images lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ images: ## Build the images of the services with a container engine
 		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
 			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
 	done
+
+test-images: .venv/dev.stamp ## Build the images and try the compose stack: restarts under load, scaling, backup
+	@$(require_engine)
+	@tests/install.sh stand_ins
+	.venv/bin/python -m pytest -v -s -m long tests/images $(ARGS)
 
 lint: .venv/dev.stamp ## Check style, and the contract against the last release's
 	@tests/install.sh buf

@@ -50,6 +50,11 @@ buf() {
   }
 }
 
+# What stands in for images that no registry gives us is made with it.
+stand_ins() {
+  programs npm
+}
+
 # An environment of its own in .tools, for what is no part of the product or needs an older protobuf than the services.
 environment() {
   if [[ ".tools/$1/complete" -nt "requirements/$1.lock" ]]; then return; fi
