@@ -9,13 +9,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BUF := .tools/node_modules/.bin/buf
 UV_VERSION := 0.13.9
 LOCAL := .venv/bin/python -m deploy.local
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+PROTOC := .tools/protos/bin/python -m grpc_tools.protoc
+STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test chaos plants bench lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-k8s chaos plants bench images lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -30,6 +33,10 @@ test: .venv/dev.stamp ## Run every test, after installing the servers that they 
 	@tests/install.sh
 	.venv/bin/python -m pytest $(ARGS)
 
+test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster that kubectl reaches, with the images of `make images`
+	@tests/install.sh checkov
+	.venv/bin/python -m pytest -m "cluster or not cluster" tests/k8s $(ARGS)
+
 chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 200 kills; SEED= repeats a run
 	@tests/install.sh
 	ROUNDS="$(or $(ROUNDS),110)" SEED="$(SEED)" .venv/bin/python -m pytest -v tests/chaos $(ARGS)
@@ -42,6 +49,14 @@ bench: .venv/dev.stamp ## Measure what Likeness costs beside what it stands on (
 	@tests/install.sh
 	.venv/bin/python -m benchmarks $(BENCH)
 
+images: ## Build the images of the services with a container engine
+	@$(require_engine)
+	@for part in gateway embedder search search-lite; do \
+		echo "likeness-$$part:$(VERSION)"; \
+		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
+			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
+	done
+
 lint: .venv/dev.stamp ## Check style, and the contract against main's
 	@tests/install.sh buf
 	.venv/bin/ruff check
@@ -52,25 +67,31 @@ lint: .venv/dev.stamp ## Check style, and the contract against main's
 types: .venv/dev.stamp ## Check types
 	.venv/bin/mypy
 
-protos: .tools/protos ## Generate the stubs of likeness/v1 from protos/
-	.tools/protos/bin/python -m grpc_tools.protoc -I protos --python_out=. --pyi_out=. --grpc_python_out=. \
-		protos/likeness/v1/*.proto
+protos: .tools/protos ## Generate the stubs, the descriptors and docs/reference.md from protos/
+	$(PROTOC) -I protos $(STUBS) protos/likeness/v1/*.proto
+	$(PROTOC) -I embedder_service=protos $(STUBS) protos/inference/*.proto
+	$(PROTOC) -I protos --include_imports --descriptor_set_out=protos/likeness.binpb \
+		protos/inference/*.proto protos/likeness/v1/*.proto
 	cp protos/likeness/v1/likeness_grpc_service_config.json likeness/v1/
 
 models: .venv/dev.stamp ## Generate the built-in models
 	.venv/bin/python -m embedder_service.models.generate
 
 lock: .tools/uv ## Bring the lock files of requirements/ up to date
-	@$(call compile,--extra dev pyproject.toml,dev)
-	@for extra in local embedder search gateway; do \
-		$(call compile,--constraint requirements/dev.lock --extra $$extra pyproject.toml,$$extra); \
+	@$(call compile,$(EXTRAS) --group dev pyproject.toml,dev)
+	@$(call compile,--constraint requirements/dev.lock $(EXTRAS) --group local pyproject.toml,local)
+	@for group in embedder search lite gateway; do \
+		$(call compile,--constraint requirements/dev.lock --group $$group pyproject.toml,$$group); \
 	done
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
+	@$(call compile,requirements/triton.in,triton)
 
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi
 	rm -rf .venv .tools .likeness .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+EXTRAS := --extra html --extra plot
 
 # $(1): what to compile; $(2): the name of the lock file.
 compile = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -103,7 +124,7 @@ endef
 .venv/dev.stamp: requirements/dev.lock pyproject.toml | .venv/bin/python
 	@$(require_compiler)
 	.venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
-	.venv/bin/python -m pip install --quiet --no-deps --editable .
+	.venv/bin/python -m pip install --quiet --no-deps --editable . ./embedder_service/model_tools
 	@touch $@ .venv/local.stamp
 
 .tools/protos:
@@ -119,6 +140,14 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	|| { echo "Python 3.11 or later is needed; name it with PYTHON=/path/to/python3.11"; exit 1; }; \
 $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	|| { echo "Python cannot make environments here; first run: apt-get install python3-venv"; exit 1; }
+endef
+
+# 69 says that a service is not there.
+define require_engine
+docker version >/dev/null 2>&1 || { \
+	echo "This needs a container engine, and none answers: install Docker 25 or later, or set DOCKER_HOST to one."; \
+	exit 69; \
+}
 endef
 
 # A Redis for machines that have none is compiled.

@@ -1,6 +1,5 @@
 """The embedder's composition root."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -10,16 +9,26 @@ from pathlib import Path
 import grpc
 import structlog
 
-from embedder_service import catalog, cpus
+from embedder_service import cpus, roles
+from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
-from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
+from embedder_service.onnx_model import Engine, OnnxModel, try_network
+from embedder_service.ports import ModelSource
+from embedder_service.reloading import Reloader
+from embedder_service.roster import Roster
 from embedder_service.servicer import EmbedderServicer
+from embedder_service.servicer_admin import ModelAdminServicer
+from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
-from likeness.v1 import embedder_pb2, embedder_pb2_grpc
+from embedder_service.trial import Trial
+from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
 _NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
+_INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+_ADMIN = model_admin_pb2.DESCRIPTOR.services_by_name["ModelAdminService"].full_name
 _log = structlog.get_logger()
 
 
@@ -31,22 +40,48 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
-    with ThreadPoolExecutor(decode_threads, "decode") as decoding, ThreadPoolExecutor(runs, "infer") as inferring:
+    with (
+        ThreadPoolExecutor(decode_threads, "decode") as decoding,
+        ThreadPoolExecutor(runs, "infer") as inferring,
+        ThreadPoolExecutor(processors, "load") as loading,
+    ):
         engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
-        models = await asyncio.to_thread(catalog.load, _repositories(settings), partial(OnnxModel, engine=engine))
         decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
-        embedder = Embedder(
-            models.models, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images
+        folders = ModelFolders(
+            _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
         )
-        yield App(
-            services=[Service(_NAME, partial(_register, embedder))],
-            checks=[embedder],
-            unusable=[f"{_NAME}/{name}" for name in models.refused],
-        )
+        async with _kept_in_step(folders) as (roster, reloader):
+            embedder = Embedder(roster, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images)
+            yield App(
+                services=[
+                    Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
+                    Service(_INFERENCE, partial(_register_inference, embedder), roles.INFERENCE),
+                    Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+                ],
+                checks=[embedder],
+                parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
+                reload=reloader.reload,
+            )
+
+
+@asynccontextmanager
+async def _kept_in_step(source: ModelSource) -> AsyncIterator[tuple[Roster, Reloader]]:
+    roster = Roster()
+    reloader = Reloader(source, roster)
+    try:
+        await reloader.reload()
+        yield roster, reloader
+    finally:
+        await reloader.close()
+        await roster.close()
+
+
+def _trial(settings: EmbedderSettings) -> Trial:
+    return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
 
 
 def _repositories(settings: EmbedderSettings) -> list[Path]:
-    return [*([catalog.BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
+    return [*([BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
 
 
 def _limits(settings: EmbedderSettings) -> Limits:
@@ -60,3 +95,11 @@ def _limits(settings: EmbedderSettings) -> Limits:
 
 def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
     embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)
+
+
+def _register_inference(embedder: Embedder, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder), server)
+
+
+def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:
+    model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server(ModelAdminServicer(reloader), server)

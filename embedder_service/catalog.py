@@ -1,93 +1,107 @@
 """The model repository: every folder with a model.toml and a model.onnx is a model, and a wrong one is left out."""
 
-import hashlib
-import tomllib
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
-from embedder_service.model_card import ModelCard
-from embedder_service.ports import LoadModel, Model, ModelUnusable
+from embedder_service import golden, model_folder
+from embedder_service.ports import Catalog, ImageDecoder, LoadModel, Model, ModelSource, ModelUnusable, TryFolder
 
 BUILT_IN = Path(__file__).parent / "models"
-_CARD = "model.toml"
-_NETWORK = "model.onnx"
-# What else may be there: caches, the links that Kubernetes mounts volumes with, a file system's own folder.
-_NO_MODELS = (".", "_", "lost+found")
-# What stands in place of a large file where a checkout or a download went wrong.
-_PLACEHOLDERS = {b"version https://git-lfs": "a Git LFS pointer", b"<": "a web page"}
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """What the folders held."""
+class ModelFolders(ModelSource):
+    """Loads the models in some folders of models.
 
-    models: Mapping[str, Model]
-    """Those that can be served, by name, in order of name."""
-    refused: Sequence[str]
-    """Names of folders that are wrong, and whose name no other model has."""
+    Args:
+        repositories: Folders of models; the first of a name counts.
+        load_model: Makes a model of a folder's contents.
+        try_folder: Finds out, elsewhere, whether loading a folder does harm. What comes with the service is not tried.
+        decoder: Reads the golden pictures.
+        executor: Where all of this waits.
+    """
 
+    def __init__(
+        self,
+        repositories: Sequence[Path],
+        load_model: LoadModel,
+        try_folder: TryFolder,
+        decoder: ImageDecoder,
+        executor: Executor,
+    ) -> None:
+        self._repositories = repositories
+        self._load_model = load_model
+        self._try_folder = try_folder
+        self._decoder = decoder
+        self._executor = executor
+        self._origins: dict[str, Path] = {}
 
-def load(repositories: Sequence[Path], load_model: LoadModel) -> Catalog:
-    """Load every model in `repositories`; each that cannot be served costs one line of the log, and nothing else."""
-    models: dict[str, Model] = {}
-    refused: dict[str, None] = {}
-    for folder in _folders(repositories):
+    async def load(self, serving: Mapping[str, Model]) -> Catalog:
+        """See ModelSource. Each model that cannot be served costs one line of the log, and nothing else."""
+        found = Catalog()
+        folders = [*self._folders(serving, found)]
+        loaded = await asyncio.gather(*(self._one(folder, serving) for folder in folders))
+        for folder, model in zip(folders, loaded, strict=True):
+            self._note(folder, model, serving, found)
+        found.models = dict(sorted(found.models.items()))
+        _log.info("models loaded", models={name: model.card.fingerprint for name, model in found.models.items()})
+        return found
+
+    def _folders(self, serving: Mapping[str, Model], found: Catalog) -> Iterator[Path]:
+        """Yield the folders that are meant as models: in the order of the repositories, then of their names."""
+        origins: dict[str, Path] = {}
+        for repository in self._repositories:
+            try:
+                folders = model_folder.below(repository)
+            except OSError as error:
+                _log.error("model folder cannot be read", folder=str(repository), problem=error.strerror)
+                folders = [path for path in self._origins.values() if path.parent == repository]
+                found.models |= {path.name: serving[path.name] for path in folders if path.name in serving}
+                origins |= {path.name: path for path in folders}
+                continue
+            for folder in folders:
+                if folder.name in origins:
+                    self._refuse(folder, "another folder of this name came first")
+                else:
+                    origins[folder.name] = folder
+                    yield folder
+        self._origins = origins
+
+    async def _one(self, folder: Path, serving: Mapping[str, Model]) -> Model | ModelUnusable:
         try:
-            if folder.name in models:
-                raise ModelUnusable("another folder of this name came first")
-            models[folder.name] = _load(folder, load_model)
+            return await self._load(folder, serving.get(folder.name))
         except ModelUnusable as problem:
-            _log.error("model refused", model=folder.name, folder=str(folder), problem=str(problem))
-            refused[folder.name] = None
-    served = dict(sorted(models.items()))
-    _log.info("models loaded", models={name: model.card.fingerprint for name, model in served.items()})
-    return Catalog(served, [name for name in refused if name not in served])
+            return problem
 
+    async def _load(self, folder: Path, before: Model | None) -> Model:
+        run = asyncio.get_running_loop().run_in_executor
+        card = await run(self._executor, model_folder.read_card, folder)
+        if before is not None and before.card == card:
+            return before
+        if folder.parent != BUILT_IN:
+            await run(self._executor, self._try_folder, folder)
+        model, expected = await run(self._executor, self._load_files, folder)
+        if expected is not None:
+            await golden.check(model, self._decoder, expected)
+        return model
 
-def _folders(repositories: Sequence[Path]) -> Iterator[Path]:
-    """Yield the folders that are meant as models: in the order of the repositories, then of their names."""
-    for repository in repositories:
-        try:
-            found = sorted(repository.iterdir())
-        except OSError as error:
-            _log.error("model folder cannot be read", folder=str(repository), problem=error.strerror)
-            continue
-        yield from (folder for folder in found if folder.is_dir() and not folder.name.startswith(_NO_MODELS))
+    def _load_files(self, folder: Path) -> tuple[Model, golden.Golden | None]:
+        files = model_folder.read(folder)
+        return self._load_model(files.card, files.content), files.golden
 
+    def _note(self, folder: Path, model: Model | ModelUnusable, serving: Mapping[str, Model], found: Catalog) -> None:
+        name = folder.name
+        if isinstance(model, ModelUnusable):
+            found.refused[name] = str(model)
+            self._refuse(folder, str(model))
+            if name in serving:
+                found.models[name] = serving[name]
+        else:
+            found.models[name] = model
 
-def _load(folder: Path, load_model: LoadModel) -> Model:
-    card = _read_card(folder)
-    # Hashed and loaded from the same bytes: a file that changes in between changes nothing.
-    content = _read(folder / _NETWORK)
-    found = hashlib.sha256(content).hexdigest()
-    for start, name in _PLACEHOLDERS.items():
-        if content.startswith(start):
-            raise ModelUnusable(f"{_NETWORK} is {name}, not a network")
-    if found != card.onnx_sha256:
-        raise ModelUnusable(f"the sha256 of {_NETWORK} is {found}, and {_CARD} says {card.onnx_sha256}")
-    return load_model(card, content)
-
-
-def _read_card(folder: Path) -> ModelCard:
-    try:
-        card = ModelCard.model_validate(tomllib.loads(_read(folder / _CARD).decode()))
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ModelUnusable(f"{_CARD}: {problems}") from None
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise ModelUnusable(f"{_CARD}: {error}") from None
-    if card.name != folder.name:
-        raise ModelUnusable(f"{_CARD}: name is {card.name!r}, and the folder's is {folder.name!r}")
-    return card
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelUnusable(f"{path.name} cannot be read: {error.strerror}") from None
+    def _refuse(self, folder: Path, problem: str) -> None:
+        _log.error("model refused", model=folder.name, folder=str(folder), problem=problem)

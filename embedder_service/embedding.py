@@ -1,7 +1,7 @@
 """From pictures to vectors: which models, one decoding a picture, and an error for each picture that has one."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from embedder_service.model_card import Geometry, ModelCard
 from embedder_service.ports import CONTENT, DecodedImage, ImageDecoder, Model, ModelNotFound, UriNotAllowed, Vectors
+from embedder_service.roster import Roster
 from servicekit import deadline, errors
 
 MAX_IMAGES = 64
@@ -50,7 +51,7 @@ class Embedder:
     """Embeds pictures with any of its models.
 
     Args:
-        models: By name.
+        roster: The models.
         decoder: What decodes.
         max_decoding: Pictures in the decoder's hands at once; others wait here, in order, and can be given up.
         max_waiting: Pictures taken on and not yet answered, over all calls.
@@ -58,10 +59,8 @@ class Embedder:
 
     name = "models"
 
-    def __init__(
-        self, models: Mapping[str, Model], decoder: ImageDecoder, *, max_decoding: int, max_waiting: int
-    ) -> None:
-        self._models = models
+    def __init__(self, roster: Roster, decoder: ImageDecoder, *, max_decoding: int, max_waiting: int) -> None:
+        self._roster = roster
         self._decoder = decoder
         self._decoding = asyncio.Semaphore(max_decoding)
         self._max_waiting = max_waiting
@@ -69,12 +68,12 @@ class Embedder:
 
     async def check(self) -> None:
         """Raise if no model is served."""
-        if not self._models:
+        if not self._roster.models:
             raise errors.Unavailable("no model is served")
 
     def cards(self) -> list[ModelCard]:
         """Return every model's card, by name."""
-        return [model.card for model in self._models.values()]
+        return [model.card for model in self._roster.models.values()]
 
     def card(self, name: str) -> ModelCard:
         """Return one model's card.
@@ -96,7 +95,7 @@ class Embedder:
         if not 1 <= len(images) <= MAX_IMAGES:
             raise errors.invalid_field("images", f"has {len(images)} images; 1 to {MAX_IMAGES} are taken")
         geometries = list(dict.fromkeys(model.card.preprocessing.geometry for model in models))
-        with self._places(len(images)):
+        with self._roster.hold(models), self._places(len(images)):
             decoded = await asyncio.gather(*(self._decode(i, image, geometries) for i, image in enumerate(images)))
             readable = [image for image in decoded if isinstance(image, DecodedImage)]
             vectors = iter(await _infer(models, geometries, readable))
@@ -106,19 +105,19 @@ class Embedder:
         ]
 
     def _choose(self, names: Sequence[str]) -> list[Model]:
-        if not self._models:
+        if not self._roster.models:
             raise errors.Unavailable("no model is served")
         chosen = {name: self._find(name) for name in names}
         if len(chosen) < len(names):
             twice = next(i for i, name in enumerate(names) if name in names[:i])
             raise errors.invalid_field(f"models[{twice}]", f"{names[twice]} is named twice")
-        return list((chosen or self._models).values())
+        return list((chosen or self._roster.models).values())
 
     def _find(self, name: str) -> Model:
-        if name not in self._models:
+        if name not in self._roster.models:
             shown = name[:_MAX_NAME_CHARS]
             raise ModelNotFound(f"model {shown!r} is not served", resource=errors.Resource("model", shown))
-        return self._models[name]
+        return self._roster.models[name]
 
     @contextmanager
     def _places(self, count: int) -> Iterator[None]:

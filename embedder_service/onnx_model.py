@@ -4,7 +4,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,10 @@ class OnnxModel(Model):
         batches = [images[start : start + size] for start in range(0, len(images), size)]
         return np.concatenate([await self._infer(batch) for batch in batches])
 
+    async def close(self) -> None:
+        """See Model."""
+        del self._session
+
     async def _infer(self, batch: Sequence[Pixels]) -> Vectors:
         options = ort.RunOptions()
         try:
@@ -89,6 +93,18 @@ class OnnxModel(Model):
         finally:
             timer.cancel()
         _check_vectors(vectors, self._card.dimension)
+
+
+def try_network(card: ModelCard, content: bytes) -> None:
+    """Load a network and run it once, on one thread: what a trial in a process of its own does.
+
+    Raises:
+        ModelUnusable: it cannot be served.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        OnnxModel(
+            card, content, Engine(executor, threads=1, max_batch=_TRIAL_IMAGES, trial_seconds=threading.TIMEOUT_MAX)
+        )
 
 
 def _session(content: bytes, threads: int) -> ort.InferenceSession:

@@ -1,7 +1,8 @@
 """What the core needs of others, the values that pass between them, and what can go wrong with a picture."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -97,6 +98,33 @@ class Model(Protocol):
             images: At least one, each of the size that `card.preprocessing.geometry` says.
         """
 
+    async def close(self) -> None:
+        """Let go of what the model holds. Nobody uses it any more, and no run is under way."""
 
+
+@dataclass(slots=True)
+class Catalog:
+    """What the folders of models held."""
+
+    models: dict[str, Model] = field(default_factory=dict)
+    """Those that can be served, by name, in order of name."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """What is wrong with the others, by name; a name may be served all the same, from elsewhere or from before."""
+
+
+class ModelSource(Protocol):
+    """Where models come from."""
+
+    async def load(self, serving: Mapping[str, Model]) -> Catalog:
+        """Load, try and check every model.
+
+        Args:
+            serving: What was loaded before. A model whose folder says the same still is taken over as it is; one whose
+                folder has become wrong, or cannot be reached, goes on.
+        """
+
+
+TryFolder = Callable[[Path], None]
+"""Finds out whether a folder of a model can be loaded without harm; raises ModelUnusable. Waits for that."""
 LoadModel = Callable[[ModelCard, bytes], Model]
 """Makes a model of a card and of the ONNX file that the card's hash is of; raises ModelUnusable."""

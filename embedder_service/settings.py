@@ -32,7 +32,13 @@ class EmbedderSettings(ServerSettings):
     )
     built_in_models: bool = Field(True, description="Whether the models `colour` and `shape` are served.")
     trial_seconds: float = Field(
-        10.0, gt=0, le=600, description="Time for a model's trial run at start; a slower one is refused, in seconds."
+        10.0,
+        gt=0,
+        le=600,
+        description="Time for a model's trial, in a process of its own; then it is refused, in seconds.",
+    )
+    trial_memory_bytes: int = Field(
+        4 * 2**30, ge=64 * 2**20, description="Memory for it, in bytes; a model that wants more is refused."
     )
 
     max_image_bytes: int = Field(20 * 1024 * 1024, ge=1, description="Largest encoded image, in bytes.")

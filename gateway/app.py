@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import grpc
 
 from gateway.clients import EmbedderClient, SearchClient
 from gateway.coordinator import Coordinator
@@ -11,10 +13,13 @@ from gateway.indexing import Indexer
 from gateway.ingest import Ingest
 from gateway.persistence import Patience, PersistentIndexer
 from gateway.replay import ReplayingIndexer
+from gateway.roles import ROLES
 from gateway.servicer import ImageSearchServicer
 from gateway.settings import GatewaySettings
 from likeness.v1 import image_search_pb2_grpc
-from servicekit import channel
+from servicekit import peers
+from servicekit.certificates import Files
+from servicekit.peers import Identity
 from servicekit.server import App, Service
 
 
@@ -24,10 +29,9 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
 
     It has no checks: one that has lost a service still answers what does not need it, and says so for the rest.
     """
-    size = settings.transport_message_bytes
     async with (
-        channel.connect(settings.embedder_address, max_message_bytes=size) as to_embedder,
-        channel.connect(settings.search_address, max_message_bytes=size) as to_search,
+        _connected(settings, settings.embedder_address, settings.embedder_tls_name) as to_embedder,
+        _connected(settings, settings.search_address, settings.search_tls_name) as to_search,
     ):
         embedder = EmbedderClient(to_embedder, settings.call_timeout_seconds)
         search = SearchClient(to_search, settings.call_timeout_seconds, settings.long_call_timeout_seconds)
@@ -43,8 +47,18 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
         service = Service(
             "likeness.v1.ImageSearchService",
             lambda server: image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(servicer, server),
+            ROLES,
         )
         yield App([service], draining=draining)
+
+
+def _connected(
+    settings: GatewaySettings, address: str, server_name: str
+) -> AbstractAsyncContextManager[grpc.aio.Channel]:
+    files = Files(settings.peer_tls_ca_file, settings.peer_tls_cert_file, settings.peer_tls_key_file)
+    identity = Identity(files, settings.peer_token_file, settings.reload_seconds)
+    size = settings.transport_message_bytes
+    return peers.connect(address, identity, max_message_bytes=size, server_name=server_name)
 
 
 def _ingest(indexer: Indexer, settings: GatewaySettings, draining: asyncio.Event) -> Ingest:

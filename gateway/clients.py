@@ -94,9 +94,12 @@ class SearchClient:
         """See Search."""
         request = search_pb2.CheckImagesRequest(collection=collection, images=map(_version, versions))
         response: search_pb2.CheckImagesResponse = await self._call(self._stub.CheckImages, request)
-        checked = [Checked(r.unchanged, r.content_known, _error(r)) for r in response.results]
         # Those that are being built too.
-        return [binding.model for binding in response.collection.bindings], checked
+        models = [binding.model for binding in response.collection.bindings]
+        return models, [
+            Checked(r.unchanged, list(r.missing_models) if r.content_known else models, _error(r))
+            for r in response.results
+        ]
 
     async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
         """See Search."""
@@ -133,6 +136,7 @@ class SearchClient:
                     width_px=embedded.width_px,
                     height_px=embedded.height_px,
                     embeddings=embedded.embeddings,
+                    reuse_vectors=embedded.reuse,
                 )
                 for version, embedded in images
             ],

@@ -1,13 +1,14 @@
 """Indexing: what is there already is neither sent to the embedder nor written, and no content is embedded twice."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway import hashes
 from gateway.ports import Checked, DuplicateId, Embedded, Embedder, Entry, Indexed, Outcome, Search, Version
 from servicekit.errors import Aborted, Violation, invalid_field
 
+Models = tuple[str, ...]
 MAX_ENTRIES = 64
 # How often a batch is begun anew because the collection got another model.
 _CHANGES = 3
@@ -41,9 +42,9 @@ class Indexer:
     async def _index(self, collection: str, entries: Sequence[Entry], versions: Sequence[Version]) -> list[Indexed]:
         models, checked = await self._check(collection, [version for version in versions if version.content_sha256])
         done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
-        known = {position for position, (has, _) in checked.items() if has.content_known}
+        needs = {position: tuple(has.missing_models) for position, (has, _) in checked.items()}
         todo = [version for version in versions if version.entry.position not in done]
-        done.update(await self._write(collection, todo, known, models))
+        done.update(await self._write(collection, todo, needs, models))
         return [done[entry.position] for entry in entries]
 
     async def _check(
@@ -59,21 +60,34 @@ class Indexer:
         }
 
     async def _write(
-        self, collection: str, versions: Sequence[Version], known: set[int], models: Sequence[str]
+        self, collection: str, versions: Sequence[Version], needs: Mapping[int, Models], models: Sequence[str]
     ) -> dict[int, Indexed]:
-        """Embed and write; what counted as known and is not any more is embedded after all."""
-        fresh = [version for version in versions if version.entry.position not in known]
-        embedded = await self._embed(fresh, models)
+        """Embed and write; what counted as known and is not any more is embedded after all.
+
+        `needs` holds, by position, the models that have no vector of an image's content; all where it is not known.
+        """
+        by_need: dict[Models, list[Version]] = {}
+        for version in versions:
+            by_need.setdefault(needs.get(version.entry.position, tuple(models)), []).append(version)
+        embedded = [each for need, some in by_need.items() for each in await self._lacking(some, need, models)]
         done = {v.entry.position: _refused(v, r) for v, r in embedded if r.error}
         ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
-        ready += [(v, Embedded.stored(v.content_sha256)) for v in versions if v.entry.position in known]
         written = await self._search.upsert(collection, ready) if ready else []
         done.update((v.entry.position, indexed) for (v, _), indexed in zip(ready, written, strict=True))
         if gone := [version for version in versions if done[version.entry.position].content_gone]:
-            done.update(await self._write(collection, gone, set(), models))
+            done.update(await self._write(collection, gone, {}, models))
         return done
 
-    async def _embed(self, versions: Sequence[Version], models: Sequence[str]) -> list[tuple[Version, Embedded]]:
+    async def _lacking(
+        self, versions: Sequence[Version], need: Models, models: Sequence[str]
+    ) -> list[tuple[Version, Embedded]]:
+        """Return the vectors of the models that are needed; those of the others are there."""
+        if not need:
+            return [(version, Embedded.stored(version.content_sha256)) for version in versions]
+        reuse = len(need) < len(models)
+        return [(v, replace(result, reuse=reuse)) for v, result in await self._embed(versions, need)]
+
+    async def _embed(self, versions: Sequence[Version], models: Models) -> list[tuple[Version, Embedded]]:
         """Return what became of each; a content that stands several times is embedded once."""
         keys = [version.content_sha256 or str(version.entry.position) for version in versions]
         distinct = dict(zip(keys, versions, strict=True))

@@ -44,18 +44,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What the embedder made of one picture: its vectors, or an error. No vectors: the search service has them."""
+    """What the embedder made of one picture: its vectors, or an error.
+
+    With `reuse`, the search service has the vectors of all other models.
+    """
 
     content_sha256: str
     width_px: int
     height_px: int
     embeddings: Payload
     error: errors.ServiceError | None = None
+    reuse: bool = False
 
     @classmethod
     def stored(cls, content_sha256: str) -> "Embedded":
         """Return what stands for a picture whose vectors the search service has."""
-        return cls(content_sha256, 0, 0, ())
+        return cls(content_sha256, 0, 0, (), reuse=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the search service knows of an image before it is embedded."""
+    """What the search service knows of an image before it is embedded: all, or its content but for some models."""
 
     unchanged: bool
-    content_known: bool = False
+    missing_models: Sequence[str] = ()
     error: errors.ServiceError | None = None
 
 
@@ -182,7 +186,7 @@ class Search(Protocol):
         """Keep the answer to a request, and return the one that stands."""
 
     async def upsert(self, collection: str, images: Sequence[tuple[Version, Embedded]]) -> list[Indexed]:
-        """Write images and return what became of each, in order; those without vectors get the stored ones."""
+        """Write images and return what became of each, in order; with `reuse`, the stored vectors are added."""
 
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         """Return what is nearest to the query, or to the image that the request names."""

@@ -28,7 +28,7 @@ class ReplayingIndexer:
             collection: The collection's name.
             entries: The images.
             request_id: A UUID, or empty: then nothing is kept.
-            body: Gives bytes that are the same for the same request.
+            body: Gives bytes that are the same for the same request, its id apart.
 
         Raises:
             InvalidField: `request_id` is no UUID, or was used with another body.

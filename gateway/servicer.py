@@ -42,9 +42,11 @@ class ImageSearchServicer(image_search_pb2_grpc.ImageSearchServiceServicer):
         return pb.CreateCollectionResponse(collection=made)
 
     async def IndexImages(self, request: pb.IndexImagesRequest, context: Context) -> pb.IndexImagesResponse:
-        entries = convert.from_entries(request)
+        entries, request_id = convert.from_entries(request), request.request_id
+        # However its id is spelt, it is the same request.
+        request.ClearField("request_id")
         body = partial(request.SerializeToString, deterministic=True)
-        indexed = await self._indexer.index(request.collection, entries, request.request_id, body)
+        indexed = await self._indexer.index(request.collection, entries, request_id, body)
         return convert.to_index_response(indexed)
 
     async def IngestImages(

@@ -1,6 +1,8 @@
 """What an operator can set."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import ServerSettings
@@ -25,6 +27,22 @@ class GatewaySettings(ServerSettings):
     )
     search_address: str = Field(
         "127.0.0.1:50052", description="gRPC target of the search service, such as dns:///search:50052."
+    )
+    peer_tls_ca_file: FilePath | None = Field(
+        None, description="PEM file of authorities that both are checked against; empty for connections without TLS."
+    )
+    peer_tls_cert_file: FilePath | None = Field(
+        None, description="PEM file of the certificate that both are shown; needs its key and peer_tls_ca_file."
+    )
+    peer_tls_key_file: FilePath | None = Field(None, description="PEM file of that certificate's key.")
+    peer_token_file: FilePath | None = Field(
+        None, description="File with the bearer token that both are shown: an admin's of the search service."
+    )
+    embedder_tls_name: str = Field(
+        "", description="Name that the embedder's certificate must bear; empty for the address's own."
+    )
+    search_tls_name: str = Field(
+        "", description="Name that the search service's certificate must bear; empty for the address's own."
     )
     call_timeout_seconds: float = Field(
         120.0,
@@ -54,3 +72,11 @@ class GatewaySettings(ServerSettings):
     ingest_patience_seconds: float = Field(
         60.0, ge=0, description="How long a batch is tried again while a service is away or full, in seconds."
     )
+
+    @model_validator(mode="after")
+    def _whole_peer_identity(self) -> Self:
+        if (self.peer_tls_cert_file is None) != (self.peer_tls_key_file is None):
+            raise ValueError("peer_tls_cert_file and peer_tls_key_file go together")
+        if self.peer_tls_cert_file and not self.peer_tls_ca_file:
+            raise ValueError("peer_tls_cert_file needs peer_tls_ca_file")
+        return self

@@ -15,6 +15,8 @@ from gateway.ports import Entry, Indexed
 from gateway.window import Window
 from servicekit.errors import InvalidField, invalid_field
 
+MAX_ITEM_ID_CHARS = 128
+
 
 class Stream:
     """Indexes the items of one stream; a batch is under way while it holds one of `places`, which all streams share."""
@@ -110,6 +112,8 @@ class Stream:
             self._work.announce()
 
     def _problem_of(self, item: Item) -> InvalidField | None:
+        if len(item.item_id) > MAX_ITEM_ID_CHARS:
+            return invalid_field("item_id", f"has at most {MAX_ITEM_ID_CHARS} characters")
         if item.entry is None:
             return invalid_field("entry", "is missing")
         if item.collection not in ("", self._collection):

@@ -6,9 +6,9 @@ import typer
 from rich.console import RenderableType
 
 from likeness import documents, tables
-from likeness.client import Client
 from likeness.documents import Document
 from likeness.html_file import HtmlFile, writer
+from likeness.message_client import MessageClient
 from likeness.queries import ImageId, ModelNames, Picture, Query, TopK, query_of
 from likeness.session import Collection, Json, Session, print_json, session_of
 from likeness.v1 import image_search_pb2 as pb
@@ -83,7 +83,7 @@ def compare(
     _answer(session, document, [tables.comparison(document), tables.agreements(document)], json=json)
 
 
-def _described(client: Client, collection: str, query: Query) -> Document:
+def _described(client: MessageClient, collection: str, query: Query) -> Document:
     """Return the query with the address of its picture, which an image that is indexed has in its record."""
     if query.path is not None:
         return {**query.document(), "uri": query.uri}

@@ -8,9 +8,9 @@ import typer
 
 from likeness import documents, tables
 from likeness.advice import NO_SUCH_METHOD
-from likeness.client import Client
 from likeness.documents import Document
 from likeness.errors import LikenessError
+from likeness.message_client import MessageClient
 from likeness.session import Json, print_json, session_of
 
 _TIMEOUT_SECONDS = 5.0
@@ -57,7 +57,7 @@ def status(context: typer.Context, json: Json = False) -> None:
 class _Through:
     """Asks the parts behind the gateway, unless it is known not to answer."""
 
-    def __init__(self, client: Client, gateway_answers: bool) -> None:
+    def __init__(self, client: MessageClient, gateway_answers: bool) -> None:
         self._client = client
         self._gateway_answers = gateway_answers
 

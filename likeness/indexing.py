@@ -9,8 +9,8 @@ from functools import partial
 
 from likeness import report, retrying
 from likeness.batches import batches
-from likeness.client import Client
 from likeness.errors import LikenessError, from_status
+from likeness.message_client import MessageClient
 from likeness.photos import Photo, read
 from likeness.report import Report
 from likeness.retrying import Patience
@@ -43,7 +43,9 @@ class Plan:
 class Indexer:
     """Indexes pictures into `plan.collection` and reports what became of each."""
 
-    def __init__(self, client: Client, plan: Plan, report: Report, waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, client: MessageClient, plan: Plan, report: Report, waiting: Callable[[], None] = lambda: None
+    ) -> None:
         """Call `waiting`, in any thread, before each wait for a service that is away."""
         self._client = client
         self._plan = plan

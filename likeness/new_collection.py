@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from likeness.client import Client
 from likeness.errors import LikenessError
+from likeness.message_client import MessageClient
 from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import types_pb2
 
@@ -38,7 +38,7 @@ def wanted(name: str, models: Sequence[str] | None, metric: MetricName | None) -
     return pb.Collection(name=name, models=names, metric=f"METRIC_{metric}" if metric else None)
 
 
-def ensure(client: Client, collection: pb.Collection) -> pb.Collection:
+def ensure(client: MessageClient, collection: pb.Collection) -> pb.Collection:
     """Return the collection of that name; make it if it is not there.
 
     Raises:
@@ -58,7 +58,7 @@ def ensure(client: Client, collection: pb.Collection) -> pb.Collection:
     return found
 
 
-def _create(client: Client, collection: pb.Collection) -> pb.Collection:
+def _create(client: MessageClient, collection: pb.Collection) -> pb.Collection:
     try:
         return client.create_collection(collection)
     except LikenessError as error:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from likeness.v1 import maintenance_pb2_grpc, search_pb2_grpc
+from search_service import roles
 from search_service.answers import Answers
 from search_service.catalogue import Catalogue
 from search_service.contents import Contents
@@ -73,7 +74,7 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, gu
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
-        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds, require_records=guard.require_records),
+        Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
         Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
@@ -86,6 +87,8 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, gu
     return Service(
         "likeness.v1.SearchService",
         lambda server: search_pb2_grpc.add_SearchServiceServicer_to_server(servicer, server),
+        roles.SEARCH,
+        guard.require_records,
     )
 
 
@@ -99,6 +102,7 @@ def _maintenance(settings: SearchSettings, stores: Stores, sweeper: Sweeper, gua
     return Service(
         "likeness.v1.MaintenanceService",
         lambda server: maintenance_pb2_grpc.add_MaintenanceServiceServicer_to_server(servicer, server),
+        roles.MAINTENANCE,
     )
 
 

@@ -6,7 +6,7 @@ import binascii
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from search_service import encoding, limits, sizes
@@ -47,18 +47,10 @@ class Page:
 class Catalogue:
     """Knows every collection. One is prepared first and registered last, so that a crash leaves one to clear away."""
 
-    def __init__(
-        self,
-        records: RecordStore,
-        vectors: VectorStore,
-        *,
-        horizon_seconds: float,
-        require_records: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, records: RecordStore, vectors: VectorStore, *, horizon_seconds: float) -> None:
         self._records = records
         self._vectors = vectors
         self._horizon = horizon_seconds
-        self._require_records = require_records
 
     async def create(self, wanted: Collection) -> Described:
         """Make a collection.
@@ -66,10 +58,8 @@ class Catalogue:
         Raises:
             CollectionExists: the name is taken.
             InvalidField: it breaks a rule, or the store does not offer its kind of index.
-            BackendUnavailable: records are lost, its own perhaps among them; or making it took as long as after which a
-                half-made one is cleared away.
+            BackendUnavailable: making it took as long as after which a half-made one is cleared away.
         """
-        self._require_records()
         limits.require_collection(wanted)
         uid = secrets.token_hex(_UID_BYTES)
         index = await self._vectors.resolved(wanted.index)

@@ -43,6 +43,14 @@ class Contents:
         found = await self._records.holders(collection.uid, sha256s) if sha256s else []
         return [holder if holder and holder.covers(bindings) else None for holder in found]
 
+    async def missing(self, collection: Collection, sha256s: Sequence[str]) -> list[Sequence[str]]:
+        """Return for each content the names of the models that have no vector of it, as far as some holder knows."""
+        found = await self._records.holders(collection.uid, sha256s) if sha256s else []
+        return [
+            [binding.model for binding in collection.bindings if not (holder and holder.covers([binding]))]
+            for holder in found
+        ]
+
     async def stored(
         self, collection: Collection, bindings: Sequence[Binding], sha256s: Sequence[str]
     ) -> Mapping[str, Stored]:

@@ -60,7 +60,8 @@ def from_version(message: search_pb2.ImageVersion) -> values.Version:
 def from_image(message: search_pb2.ImageVectors, field: str) -> writer.NewImage:
     """Return an image to write; `field` is its place in the request."""
     vectors = [from_embedding(each, f"{field}.embeddings[{i}]") for i, each in enumerate(message.embeddings)]
-    return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors)
+    reuse = message.reuse_vectors or not vectors
+    return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors, reuse)
 
 
 def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelVector:
@@ -84,8 +85,7 @@ def to_check_result(has: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
     if isinstance(has, InvalidField):
         return search_pb2.CheckResult(error=status.to_status(has))
-    unchanged = has is writer.Known.UNCHANGED
-    return search_pb2.CheckResult(unchanged=unchanged, content_known=unchanged or has is writer.Known.CONTENT)
+    return search_pb2.CheckResult(unchanged=has.unchanged, content_known=has.content, missing_models=has.missing_models)
 
 
 def to_index_result(version: values.Version, outcome: values.Outcome) -> image_search_pb2.IndexResult:

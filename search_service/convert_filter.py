@@ -1,5 +1,6 @@
 """The filter tree of the API as the core's."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,8 @@ def _values(messages: Sequence[Any], field: str) -> list[Any]:
 def _value(message: Any, field: str) -> Any:
     if message.WhichOneof("kind") in (None, "struct_value", "list_value"):
         raise invalid_field(field, "must be a string, a number, a bool or null")
+    if math.isnan(message.number_value):
+        raise invalid_field(field, "is not a number")
     return plain(message)
 
 
@@ -68,4 +71,7 @@ def _bounds(message: types_pb2.Range, field: str) -> dict[str, float]:
     bounds = {name: getattr(message, name) for name in _BOUNDS if message.HasField(name)}
     if not bounds:
         raise invalid_field(field, "at least one bound must be set")
+    for name, bound in bounds.items():
+        if math.isnan(bound):
+            raise invalid_field(f"{field}.{name}", "is not a number")
     return bounds

@@ -3,6 +3,7 @@
 Definitions as in Manning, Raghavan and Schuetze, "Introduction to Information Retrieval" (2008), sections 8.3 and 8.4.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,13 +37,15 @@ class Quality:
 
 
 class Tally:
-    """Adds up one list's figures, query by query."""
+    """Gathers one list's figures, query by query; the means do not depend on the order of the queries."""
 
     def __init__(self, k: int) -> None:
         self._k = k
-        self._queries = 0
-        self._precision = self._recall = self._average_precision = 0.0
-        self._distances = {True: (0.0, 0), False: (0.0, 0)}
+        self._precision: list[float] = []
+        self._recall: list[float] = []
+        self._average_precision: list[float] = []
+        self._distances: dict[bool, list[float]] = {True: [], False: []}
+        self._pairs = {True: 0, False: 0}
 
     def add(self, relevant: npt.NDArray[np.bool_], distances: Distances, relevant_count: int) -> None:
         """Count one query's list.
@@ -53,20 +56,29 @@ class Tally:
             relevant_count: How many images other than the query carry its label, in the list or not; at least 1.
         """
         found = int(relevant[: self._k].sum())
-        self._queries += 1
-        self._precision += found / self._k
-        self._recall += found / relevant_count
-        self._average_precision += average_precision(relevant, relevant_count)
-        for alike, (total, count) in self._distances.items():
+        self._precision.append(found / self._k)
+        self._recall.append(found / relevant_count)
+        self._average_precision.append(average_precision(relevant, relevant_count))
+        for alike, sums in self._distances.items():
             chosen = distances[relevant == alike]
-            self._distances[alike] = (total + float(chosen.sum()), count + chosen.size)
+            sums.append(float(chosen.sum()))
+            self._pairs[alike] += chosen.size
 
     def quality(self) -> Quality:
         """Return the means so far."""
-        queries = max(1, self._queries)
-        same, other = (total / max(1, count) for total, count in self._distances.values())
-        figures = (self._precision / queries, self._recall / queries, self._average_precision / queries)
-        return Quality(*figures, same, other, self._queries)
+        queries = len(self._precision)
+        return Quality(
+            precision_at_k=_mean(self._precision, queries),
+            recall_at_k=_mean(self._recall, queries),
+            mean_average_precision=_mean(self._average_precision, queries),
+            mean_distance_same_label=_mean(self._distances[True], self._pairs[True]),
+            mean_distance_other_labels=_mean(self._distances[False], self._pairs[False]),
+            query_count=queries,
+        )
+
+
+def _mean(values: Sequence[float], count: int) -> float:
+    return math.fsum(values) / max(1, count)
 
 
 def average_precision(relevant: npt.NDArray[np.bool_], relevant_count: int) -> float:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from search_service import limits
 from search_service.catalogue import require_fingerprint
@@ -12,7 +11,9 @@ from search_service.encoding import attributes_text
 from search_service.ports import CollectionChanged, RecordStore, VectorStore
 from search_service.values import Binding, Collection, Outcome, Record, Row, Vector, Version
 from servicekit import deadline
-from servicekit.errors import InvalidField, invalid_field
+from servicekit.errors import InvalidField, ServiceError, invalid_field
+
+Models = tuple[Binding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,25 @@ class ModelVector:
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An image to write, with a vector for each of the collection's models, or none if its content is known."""
+    """An image to write, with a vector for each of the collection's models.
+
+    With `reuse`, those of other models are the ones that its content has already, and so is its size.
+    """
 
     version: Version
     width_px: int
     height_px: int
     vectors: Sequence[ModelVector]
+    reuse: bool = False
 
 
-class Known(Enum):
-    """What a collection has of an image before it is written: nothing, the vectors of its content, or all of it."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a collection has of an image before it is written: all of it, or its content but for some models."""
 
-    NOTHING = "NOTHING"
-    CONTENT = "CONTENT"
-    UNCHANGED = "UNCHANGED"
+    unchanged: bool
+    content: bool
+    missing_models: Sequence[str]
 
 
 class Writer:
@@ -89,11 +95,10 @@ class Writer:
     async def _known(self, collection: Collection, versions: Sequence[Version]) -> list[Known]:
         unchanged = await self._unchanged(collection, versions)
         changed = [i for i, same in enumerate(unchanged) if not same]
-        holders = await self._contents.holders(
-            collection, collection.bindings, [versions[i].content_sha256 for i in changed]
-        )
-        known = dict.fromkeys(range(len(versions)), Known.UNCHANGED)
-        known.update({i: Known.CONTENT if h else Known.NOTHING for i, h in zip(changed, holders, strict=True)})
+        missing = await self._contents.missing(collection, [versions[i].content_sha256 for i in changed])
+        known = dict.fromkeys(range(len(versions)), Known(unchanged=True, content=True, missing_models=()))
+        for i, models in zip(changed, missing, strict=True):
+            known[i] = Known(unchanged=False, content=len(models) < len(collection.bindings), missing_models=models)
         return list(known.values())
 
     async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
@@ -107,13 +112,22 @@ class Writer:
         return unchanged
 
     async def _complete(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
-        """Write images once those that came without vectors have them."""
-        wanted = [image.version.content_sha256 for image in images if not image.vectors]
-        stored = await self._contents.stored(collection, collection.bindings, wanted)
-        whole = [_whole(image, collection, stored.get(image.version.content_sha256)) for image in images]
+        """Write images once they have the vectors that they came without."""
+        stored = await self._stored(collection, images)
+        whole = [_whole(image, _lacking(image, collection), stored) for image in images]
         ready = [image for image in whole if image is not None]
         outcomes = iter(await self._settle(collection, ready) if ready else [])
         return [Outcome.GONE if image is None else next(outcomes) for image in whole]
+
+    async def _stored(
+        self, collection: Collection, images: Sequence[NewImage]
+    ) -> Mapping[Models, Mapping[str, Stored]]:
+        """Return by hash, for models that some images come without, what is stored of these images' contents."""
+        lacking: dict[Models, list[str]] = {}
+        for image in images:
+            lacking.setdefault(_lacking(image, collection), []).append(image.version.content_sha256)
+        lacking.pop((), None)
+        return {models: await self._contents.stored(collection, models, lacking[models]) for models in lacking}
 
     async def _settle(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Write; where another write won that wrote the very same, such as this one's first attempt, all is well."""
@@ -158,13 +172,21 @@ def _by_model(image: NewImage) -> Mapping[str, ModelVector]:
     return {vector.model: vector for vector in image.vectors}
 
 
-def _whole(image: NewImage, collection: Collection, stored: Stored | None) -> NewImage | None:
-    """Return the image with vectors: its own, or those that its content has already."""
-    if image.vectors or stored is None:
-        return image if image.vectors else None
-    pairs = zip(collection.bindings, stored.vectors, strict=True)
+def _lacking(image: NewImage, collection: Collection) -> Models:
+    given = _by_model(image)
+    return tuple(binding for binding in collection.bindings if binding.model not in given)
+
+
+def _whole(image: NewImage, lacking: Models, known: Mapping[Models, Mapping[str, Stored]]) -> NewImage | None:
+    """Return the image with its own vectors and those that its content has already; None if they cannot be had."""
+    if not lacking:
+        return image
+    stored = known[lacking].get(image.version.content_sha256)
+    if stored is None:
+        return None
+    pairs = zip(lacking, stored.vectors, strict=True)
     vectors = [ModelVector(binding.model, binding.fingerprint, vector) for binding, vector in pairs]
-    return NewImage(image.version, stored.record.width_px, stored.record.height_px, vectors)
+    return NewImage(image.version, stored.record.width_px, stored.record.height_px, [*image.vectors, *vectors])
 
 
 def _same(known: Version, given: Version) -> bool:
@@ -177,18 +199,22 @@ def _require_valid(collection: Collection, image: NewImage, field: str) -> None:
     problem = limits.problem_of(image.version, field)
     if problem:
         raise problem
-    if image.vectors:
-        _require_fit(collection, image, f"{field}.embeddings")
+    _require_fit(collection, image, f"{field}.embeddings")
 
 
 def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
     limits.require_one_each(field, [vector.model for vector in image.vectors])
     given = _by_model(image)
     for binding in collection.bindings:
-        if binding.model not in given and binding.building:
-            # The vectors were made for the collection as it was before this model came.
-            raise collection_changed(collection)
-        if binding.model not in given:
-            raise invalid_field(field, f"no vector of model {binding.model!r}")
-        require_fingerprint(binding, given[binding.model].fingerprint)
-        limits.require_vector(field, given[binding.model].vector, binding.model, binding.dimension)
+        if binding.model in given:
+            require_fingerprint(binding, given[binding.model].fingerprint)
+            limits.require_vector(field, given[binding.model].vector, binding.model, binding.dimension)
+        elif not image.reuse:
+            raise _missing(collection, binding, field)
+
+
+def _missing(collection: Collection, binding: Binding, field: str) -> ServiceError:
+    if binding.building:
+        # The vectors were made for the collection as it was before this model came.
+        return collection_changed(collection)
+    return invalid_field(field, f"no vector of model {binding.model!r}")

@@ -48,6 +48,8 @@ def connect(
         # Until the next look at a peer that was not there, every call fails at once.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
+        # By default an address that replaces a lost one is found up to 30 s late.
+        ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ]
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))

@@ -4,6 +4,7 @@
     ├── InvalidArgument     ├── InvalidField  ├── MalformedRequest  └── MessageTooLarge
     ├── NotFound
     ├── AlreadyExists
+    ├── Unauthenticated
     ├── PermissionDenied
     ├── FailedPrecondition
     ├── Aborted
@@ -117,6 +118,12 @@ class AlreadyExists(ServiceError):
     """The thing to be made is there."""
 
     reason = "ALREADY_EXISTS"
+
+
+class Unauthenticated(ServiceError):
+    """The caller does not say who it is, or not so that it can be believed."""
+
+    reason = "UNAUTHENTICATED"
 
 
 class PermissionDenied(ServiceError):

@@ -1,7 +1,7 @@
 """Whether this server should get calls (readiness) and whether its process turns (liveness): two questions."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -10,6 +10,10 @@ from grpc_health.v1 import health, health_pb2
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _log = structlog.get_logger()
+
+
+Parts = Callable[[], Mapping[str, bool]]
+"""Says of each part of a server, by name, whether it can be used; a part that is gone cannot."""
 
 
 class Check(Protocol):
@@ -32,6 +36,7 @@ class Health:
         self._interval = interval_seconds
         self._failing: dict[str, str] = {}
         self._names = [""]
+        self._parts: dict[str, bool] = {}
         self._draining = False
 
     async def start(self) -> None:
@@ -39,11 +44,12 @@ class Health:
         await self.servicer.set("liveness", SERVING)
         await self.servicer.set("", NOT_SERVING)
 
-    async def watch(self, names: Sequence[str], checks: Sequence[Check]) -> None:
-        """Keep `""` and `names` in step with `checks` until cancelled."""
+    async def watch(self, names: Sequence[str], checks: Sequence[Check], parts: Parts = dict) -> None:
+        """Keep `""` and `names` in step with `checks`, and the parts' own names with `parts`, until cancelled."""
         self._names = ["", *names]
         while True:
             await asyncio.gather(*map(self._look, checks))
+            self._parts = dict.fromkeys(self._parts, False) | dict(parts())
             await self._publish()
             await asyncio.sleep(self._interval)
 
@@ -57,6 +63,8 @@ class Health:
         await self._publish()
 
     async def _publish(self) -> None:
+        for name, usable in self._parts.items():
+            await self.set(name, serving=usable and not self._draining)
         for name in self._names:
             # Looked up for each: the drain may begin between two of them.
             await self.set(name, serving=not (self._draining or self._failing))

@@ -3,7 +3,7 @@
 from __future__ import annotations  # grpc's handler types can be subscripted by the type checker only
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
@@ -11,6 +11,7 @@ import grpc
 import structlog
 
 from servicekit import deadline, errors, requests, status, telemetry
+from servicekit.access import Access
 from servicekit.admission import Admission
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
@@ -24,16 +25,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     A handler takes one request or iterates over requests, and returns one response or yields responses. Health and
     reflection pass untouched, so that a full server still answers its probes.
 
-    `stage` is what a call waits for where its handler does not say anything else.
+    `stage` is what a call waits for where its handler does not say anything else; `admit` raises, by the name of a
+    service, what its calls are refused with.
     """
 
     def __init__(
-        self, admission: Admission, *, max_message_bytes: int, default_deadline_seconds: float, stage: str
+        self,
+        admission: Admission,
+        access: Access,
+        *,
+        max_message_bytes: int,
+        default_deadline_seconds: float,
+        stage: str,
+        admit: Mapping[str, Callable[[], None]],
     ) -> None:
         self._admission = admission
+        self._access = access
         self._max_message_bytes = max_message_bytes
         self._default_deadline = default_deadline_seconds
         self._stage = stage
+        self._admit = admit
 
     async def intercept_service(
         self,
@@ -87,6 +98,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         ended = grpc.StatusCode.CANCELLED
         with telemetry.request(dict(context.invocation_metadata() or ())) as request_id:
             try:
+                exists = handler.stream_unary is not _no_such_method
+                self._access.require(method, context.invocation_metadata() or (), exists=exists)
+                self._admit.get(method.split("/")[1], _always)()
                 stream = handler.request_streaming or handler.response_streaming
                 with self._admission.place(stream=stream):
                     async with self._limit(context, stream):
@@ -111,6 +125,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _request(self, handler: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[Any]:
         return requests.of_call(handler, context, self._max_message_bytes)
+
+
+def _always() -> None:
+    """Admit."""
 
 
 class _CallerGone(Exception):

@@ -1,7 +1,7 @@
 """The life of a server: answer probes, build, serve, drain, stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,11 +10,13 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import reflection, stopping
+from servicekit import hangups, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
+from servicekit.security import Security
 from servicekit.settings import ServerSettings
+from servicekit.tokens import Role
 
 # For what handlers still do after their call was cut off.
 _FLUSH_SECONDS = 0.5
@@ -25,23 +27,31 @@ Settings = TypeVar("Settings", bound=ServerSettings)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One proto service: its full name, and how it is added to a server."""
+    """One proto service: its full name, how it is added to a server, and the role that each of its methods needs.
+
+    `admit` raises what every call of the service is refused with, while it is.
+    """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    admit: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """What a composition root builds: services, what they need, and parts that can be unusable on their own.
 
+    `parts` says of each such part, by the name that health knows it by, whether it can be used; asked again and again.
+    `reload` is awaited when SIGHUP says that what was read from disk may have changed; without it, SIGHUP ends us.
     `draining` is set once new calls are refused: whoever serves a stream ends it then, with what is under way answered.
     `stage` is what a call that runs out of time was waiting for, where its handler does not say anything else.
     """
 
     services: Sequence[Service]
     checks: Sequence[Check] = ()
-    unusable: Sequence[str] = ()
+    parts: Callable[[], Mapping[str, bool]] = dict
+    reload: Callable[[], Awaitable[object]] | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stage: str = "queue"
 
@@ -73,16 +83,26 @@ async def run(
 
     Raises:
         RuntimeError: a port is taken.
+        SystemExit: certificates or tokens cannot be used.
     """
+    on_signals = stop is None
     stop = stop or stopping.on_signals()
     health = Health(settings.health_interval_seconds)
     await health.start()
-    async with _health_server(health, settings) as health_port, AsyncExitStack() as opened:
+    async with (
+        _health_server(health, settings) as health_port,
+        security.opened(settings) as guard,
+        AsyncExitStack() as opened,
+    ):
         app = await stopping.unless(stop, opened.enter_async_context(build(settings)))
         if app is None:
             return
         admission = Admission(settings.max_in_flight, settings.max_streams)
-        async with _service_server(app, health, admission, settings) as (server, port), _watching(health, app):
+        async with (
+            hangups.followed_by(app.reload if on_signals else None),
+            _service_server(app, health, admission, guard, settings) as (server, port),
+            _watching(health, app),
+        ):
             _log.info("serving", port=port, health_port=health_port)
             started(Ports(port, health_port))
             await stop.wait()
@@ -113,9 +133,8 @@ async def _stop(server: grpc.aio.Server, app: App, admission: Admission, setting
 
 @asynccontextmanager
 async def _watching(health: Health, app: App) -> AsyncIterator[None]:
-    for name in app.unusable:
-        await health.set(name, serving=False)
-    watcher = asyncio.create_task(health.watch([service.name for service in app.services], app.checks))
+    names = [service.name for service in app.services]
+    watcher = asyncio.create_task(health.watch(names, app.checks, app.parts))
     try:
         yield
     finally:
@@ -138,15 +157,17 @@ async def _health_server(health: Health, settings: ServerSettings) -> AsyncItera
 
 @asynccontextmanager
 async def _service_server(
-    app: App, health: Health, admission: Admission, settings: ServerSettings
+    app: App, health: Health, admission: Admission, guard: Security, settings: ServerSettings
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     server = grpc.aio.server(
         interceptors=[
             CallInterceptor(
                 admission,
+                guard.access(app.services),
                 max_message_bytes=settings.max_message_bytes,
                 default_deadline_seconds=settings.default_deadline_seconds,
                 stage=app.stage,
+                admit={service.name: service.admit for service in app.services},
             )
         ],
         options=[
@@ -156,14 +177,16 @@ async def _service_server(
             ("grpc.max_send_message_length", settings.transport_message_bytes),
             # Permits the pings that servicekit.channel sends.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            # Without an end to the grace: a stream that is open goes on over the old connection.
+            ("grpc.max_connection_age_ms", int(1000 * settings.max_connection_age_seconds)),
         ],
     )
     for service in app.services:
         service.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    if settings.reflection:
+    if settings.reflects:
         reflection.add_to(server, [service.name for service in app.services])
-    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    port = guard.listen(server, f"{settings.host}:{settings.port}")
     await server.start()
     try:
         yield server, port

@@ -1,9 +1,9 @@
 """Settings that every server has, read from the environment once."""
 
 import os
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 MAX_CALLERS_MESSAGE_BYTES = 32 * 1024 * 1024
@@ -19,7 +19,27 @@ class ServerSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
     health_port: int = Field(0, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one.")
-    reflection: bool = Field(True, description="Whether callers may ask the server for its descriptors.")
+    tls_cert_file: FilePath | None = Field(
+        None, description="PEM file of the server's certificate and those between it and its root; empty for no TLS."
+    )
+    tls_key_file: FilePath | None = Field(None, description="PEM file of that certificate's key.")
+    tls_client_ca_file: FilePath | None = Field(
+        None, description="PEM file of authorities; only callers with a certificate of one of them are then let in."
+    )
+    tokens_file: FilePath | None = Field(
+        None, description="TOML file of bearer tokens and their roles, one of which every call then needs; see docs."
+    )
+    reload_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=15,
+        description="Time between two looks at those files, in seconds; what has changed counts at the second look.",
+    )
+    reflection: bool | None = Field(
+        None,
+        description="Whether anybody may ask the server for its descriptors; empty: unless certificates or tokens are "
+        "asked for.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     max_in_flight: int = Field(64, ge=1, description="Calls served at once; more are refused with OVERLOADED.")
     max_streams: int = Field(
@@ -34,6 +54,13 @@ class ServerSettings(BaseSettings):
     default_deadline_seconds: float = Field(
         10.0, gt=0, le=600, description="Time for a call whose caller set no deadline, in seconds; none for a stream."
     )
+    max_connection_age_seconds: float = Field(
+        45.0,
+        gt=0,
+        le=86_400,
+        description="Age, give or take a tenth, at which callers are told to connect anew, and so find new servers and "
+        "certificates, in seconds; calls under way end as they would.",
+    )
     drain_seconds: float = Field(
         5.0, ge=0, description="Time between NOT_SERVING and refusing new calls, for balancers to notice, in seconds."
     )
@@ -41,6 +68,20 @@ class ServerSettings(BaseSettings):
     health_interval_seconds: float = Field(
         1.0, gt=0, description="Time between two looks at the parts this server needs, in seconds."
     )
+
+    @model_validator(mode="after")
+    def _whole_identity(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file go together")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("tls_client_ca_file needs tls_cert_file")
+        return self
+
+    @property
+    def reflects(self) -> bool:
+        """Whether the server answers reflection."""
+        closed = self.tokens_file or self.tls_client_ca_file
+        return not closed if self.reflection is None else self.reflection
 
     @property
     def transport_message_bytes(self) -> int:

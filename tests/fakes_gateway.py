@@ -54,12 +54,17 @@ class MemoryEmbedder:
 
 @dataclass
 class MemorySearch:
-    """Collections of `colour` and `shape`; `written` says of every image sent to be written whether it had vectors."""
+    """Collections; `written` says of every image sent to be written which models' vectors it had.
+
+    `vectors` holds, by collection, the models that have a vector of each image; `models` what is not MODELS.
+    """
 
     collections: dict[str, dict[str, tuple[str, str, Payload]]] = field(default_factory=dict)
     kept: dict[tuple[str, str], tuple[str, list[Indexed]]] = field(default_factory=dict)
-    written: list[tuple[str, bool]] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
+    written: list[tuple[str, list[str]]] = field(default_factory=list)
+    vectors: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    models: dict[str, list[str]] = field(default_factory=dict)
+    building: dict[str, list[str]] = field(default_factory=dict)
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
         assert method == "DeleteImages"
@@ -69,26 +74,38 @@ class MemorySearch:
 
     async def create(self, collection: Payload, models: Sequence[Model]) -> Payload:
         self.collections[collection.name] = {}
+        self.models[collection.name] = [model.name for model in models]
         return image_search_pb2.Collection(name=collection.name, models=[model.name for model in models])
 
     async def add_model(self, collection: str, model: Model) -> Payload:
         self._images(collection)
-        self.changes.append(model.name)
+        self.building.setdefault(collection, []).append(model.name)
         return image_search_pb2.Collection(name=collection)
 
     async def models_of(self, collection: str) -> list[str]:
         self._images(collection)
-        return [model.name for model in MODELS]
+        return self.models.get(collection, [model.name for model in MODELS])
 
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
         checked = [self._checked(collection, f"images[{i}]", version) for i, version in enumerate(versions)]
-        return await self.models_of(collection), checked
+        return self._bound(collection), checked
+
+    def _bound(self, collection: str) -> list[str]:
+        models = self.models.get(collection, [model.name for model in MODELS])
+        return [*models, *self.building.get(collection, [])]
 
     def _checked(self, collection: str, place: str, version: Version) -> Checked:
         if not _IMAGE_ID.fullmatch(version.image_id):
             return Checked(unchanged=False, error=invalid_field(f"{place}.image_id", f"must match {_IMAGE_ID.pattern}"))
-        unchanged = self._images(collection).get(version.image_id) == _kept(version)
-        return Checked(unchanged, version.content_sha256 in self._contents(collection))
+        missing = [model for model in self._bound(collection) if model not in self._known(collection, version)]
+        same = self._images(collection).get(version.image_id) == _kept(version)
+        return Checked(same and not missing, missing)
+
+    def _known(self, collection: str, version: Version) -> set[str]:
+        """Return the models that have a vector of a content."""
+        images = self._images(collection).items()
+        holders = [image_id for image_id, (sha256, _, _) in images if sha256 == version.content_sha256]
+        return set().union(*(self.vectors[collection, image_id] for image_id in holders))
 
     async def find(self, collection: str, sha256: str) -> tuple[list[str], bool]:
         return await self.models_of(collection), sha256 in self._contents(collection)
@@ -113,16 +130,19 @@ class MemorySearch:
         return [self._upserted(collection, version, embedded) for version, embedded in images]
 
     def _upserted(self, collection: str, version: Version, embedded: Embedded) -> Indexed:
-        self.written.append((version.image_id, bool(embedded.embeddings)))
+        given = [model_of(embedding) for embedding in embedded.embeddings]
+        self.written.append((version.image_id, given))
         images = self._images(collection)
         known = images.get(version.image_id)
-        outcome, error = Outcome.UPDATED if known else Outcome.CREATED, None
-        if known == _kept(version):
+        outcome = Outcome.UPDATED if known else Outcome.CREATED
+        lacking = set(self._bound(collection)) - set(given)
+        if known == _kept(version) and not set(self._bound(collection)) - self.vectors[collection, version.image_id]:
             outcome = Outcome.UNCHANGED
-        elif not embedded.embeddings and version.content_sha256 not in self._contents(collection):
+        elif lacking - (self._known(collection, version) if embedded.reuse else set()):
             error = Aborted("the content is known no more", reason="CONFLICT", metadata={"content": "gone"})
             return Indexed(version.image_id, version.content_sha256, error=error)
         images[version.image_id] = _kept(version)
+        self.vectors[collection, version.image_id] = {*given, *lacking}
         return Indexed(version.image_id, version.content_sha256, outcome)
 
     async def evaluate(self, request: Payload) -> Payload:
@@ -157,6 +177,11 @@ class MemorySearch:
         if collection not in self.collections:
             raise NotFound(f"there is no collection {collection!r}", reason="COLLECTION_NOT_FOUND")
         return self.collections[collection]
+
+
+def model_of(embedding: Any) -> str:
+    """Return the model of an embedding, the embedder's or its twin's."""
+    return str(embedding[1] if isinstance(embedding, tuple) else embedding.model)
 
 
 def _kept(version: Version) -> tuple[str, str, Payload]:

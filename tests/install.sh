@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python's packages, each thing only where it is absent.
-# Without arguments all of it; else what they name: servers, buf, protos.
+# Without arguments all of it; else what they name: servers, buf, protos, triton.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 BUF_VERSION=1.75.0
+CHECKOV_VERSION=3.3.30
 
 # The Debian package that holds a program.
 package_of() {
@@ -49,16 +50,34 @@ buf() {
   }
 }
 
-# The generator of the stubs has an environment of its own: it needs an older protobuf than the services.
+# An environment of its own in .tools, for what needs an older protobuf than the services.
+environment() {
+  if [[ ".tools/$1/complete" -nt "requirements/$1.lock" ]]; then return; fi
+  echo "installing $2"
+  rm -rf ".tools/$1"
+  "${PYTHON:-python3}" -m venv ".tools/$1"
+  ".tools/$1/bin/python" -m pip install --quiet --require-hashes --requirement "requirements/$1.lock"
+  touch ".tools/$1/complete"
+}
+
 protos() {
-  if [[ .tools/protos/complete -nt requirements/protos.lock ]]; then return; fi
-  echo "installing the generator of the stubs"
-  rm -rf .tools/protos
-  "${PYTHON:-python3}" -m venv .tools/protos
-  .tools/protos/bin/python -m pip install --quiet --require-hashes --requirement requirements/protos.lock
-  touch .tools/protos/complete
+  environment protos "the generator of the stubs"
+}
+
+triton() {
+  environment triton "Triton's client"
+}
+
+# It pins some hundred packages, and so has an environment of its own.
+checkov() {
+  if [[ -e ".tools/checkov/$CHECKOV_VERSION" ]]; then return; fi
+  echo "installing checkov $CHECKOV_VERSION"
+  rm -rf .tools/checkov
+  "${PYTHON:-python3}" -m venv .tools/checkov
+  .tools/checkov/bin/python -m pip install --quiet "checkov==$CHECKOV_VERSION"
+  touch ".tools/checkov/$CHECKOV_VERSION"
 }
 
 mkdir -p .tools
-if (($# == 0)); then set -- servers buf protos; fi
+if (($# == 0)); then set -- servers buf protos triton; fi
 for part in "$@"; do "$part"; done

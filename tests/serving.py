@@ -17,6 +17,15 @@ Build = Callable[[Settings], AbstractAsyncContextManager[server.App]]
 _START_SECONDS = 60
 
 
+async def ready(health_address: str, service: str = "") -> None:
+    """Return once a server says that `service` is SERVING."""
+    async with asyncio.timeout(_START_SECONDS), grpc.aio.insecure_channel(health_address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        async for answer in health.Watch(health_pb2.HealthCheckRequest(service=service)):
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                return
+
+
 class Serving:
     """A server that runs in this process."""
 
@@ -28,11 +37,7 @@ class Serving:
 
     async def ready(self, service: str = "") -> None:
         """Return once `service` is SERVING."""
-        async with asyncio.timeout(_START_SECONDS), grpc.aio.insecure_channel(self.health_address) as channel:
-            health: Any = health_pb2_grpc.HealthStub(channel)
-            async for answer in health.Watch(health_pb2.HealthCheckRequest(service=service)):
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
+        await ready(self.health_address, service)
 
     def drain(self) -> None:
         """Begin to stop, as SIGTERM would."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from deploy.local import probe, redis_server
+from deploy.local import redis_server
 from deploy.local.ports import Ports
+from servicekit import probe
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".likeness"

@@ -53,14 +53,16 @@ class CheckImagesResponse(_message.Message):
     def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ..., results: _Optional[_Iterable[_Union[CheckResult, _Mapping]]] = ...) -> None: ...
 
 class CheckResult(_message.Message):
-    __slots__ = ("unchanged", "error", "content_known")
+    __slots__ = ("unchanged", "error", "content_known", "missing_models")
     UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CONTENT_KNOWN_FIELD_NUMBER: _ClassVar[int]
+    MISSING_MODELS_FIELD_NUMBER: _ClassVar[int]
     unchanged: bool
     error: _status_pb2.Status
     content_known: bool
-    def __init__(self, unchanged: bool = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., content_known: bool = ...) -> None: ...
+    missing_models: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, unchanged: bool = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., content_known: bool = ..., missing_models: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FindContentRequest(_message.Message):
     __slots__ = ("collection", "content_sha256")
@@ -113,16 +115,18 @@ class KeepAnswerResponse(_message.Message):
     def __init__(self, answer: _Optional[_Union[_image_search_pb2.IndexImagesResponse, _Mapping]] = ...) -> None: ...
 
 class ImageVectors(_message.Message):
-    __slots__ = ("version", "width_px", "height_px", "embeddings")
+    __slots__ = ("version", "width_px", "height_px", "embeddings", "reuse_vectors")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    REUSE_VECTORS_FIELD_NUMBER: _ClassVar[int]
     version: ImageVersion
     width_px: int
     height_px: int
     embeddings: _containers.RepeatedCompositeFieldContainer[_embedder_pb2.Embedding]
-    def __init__(self, version: _Optional[_Union[ImageVersion, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., embeddings: _Optional[_Iterable[_Union[_embedder_pb2.Embedding, _Mapping]]] = ...) -> None: ...
+    reuse_vectors: bool
+    def __init__(self, version: _Optional[_Union[ImageVersion, _Mapping]] = ..., width_px: _Optional[int] = ..., height_px: _Optional[int] = ..., embeddings: _Optional[_Iterable[_Union[_embedder_pb2.Embedding, _Mapping]]] = ..., reuse_vectors: bool = ...) -> None: ...
 
 class UpsertImagesRequest(_message.Message):
     __slots__ = ("collection", "images")

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("embedder_service", "search_service", "gateway")
 PACKAGES = ("likeness", "servicekit", *SERVICES, "deploy")
+# What no server runs: commands for people, and what writes files that are committed.
+TOOLS = ("embedder_service/models/generate.py", "embedder_service/model_tools/")
 
 
 @dataclass(frozen=True)

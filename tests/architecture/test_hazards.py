@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.architecture.source import PACKAGES, Source, files_of, product
+from tests.architecture.source import PACKAGES, TOOLS, Source, files_of, product
 
 # Settings are read here, once.
 READS_ENVIRONMENT = {"servicekit/settings.py"}
@@ -36,7 +36,7 @@ def test_the_environment_is_read_in_one_place() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_starts_at_most_one_event_loop(package: str) -> None:
     """Several loops in one process make grpc's poller spin."""
-    starts = [name for file in files_of(package) for name in called(file)]
+    starts = [name for file in files_of(package) for name in called(file) if not file.name.startswith(TOOLS)]
     assert sum(name in {"asyncio.run", "asyncio.Runner", "asyncio.new_event_loop"} for name in starts) <= 1
 
 
@@ -54,7 +54,7 @@ def test_channels_are_opened_in_one_place() -> None:
     """So that every hop has balancing, retries, keepalive and size limits. Outside, callers and a probe open theirs."""
     openers = {"grpc.aio.insecure_channel", "grpc.aio.secure_channel", "grpc.insecure_channel", "grpc.secure_channel"}
     users = {file.name for file in product() if openers & set(called(file))}
-    assert users <= {"servicekit/channel.py", "likeness/client.py", "deploy/local/probe.py"}
+    assert users <= {"servicekit/channel.py", "likeness/connection.py", "servicekit/probe.py"}
 
 
 def test_statuses_are_made_in_one_place() -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,32 @@ from google.protobuf import descriptor_pb2
 from tests.architecture.source import ROOT, reasons
 
 PROTOS = ROOT / "protos"
-CONTRACT = sorted((PROTOS / "likeness" / "v1").glob("*.proto"))
+OURS = sorted((PROTOS / "likeness" / "v1").glob("*.proto"))
+# Served beside our own: the one file of the Open Inference Protocol.
+CONTRACT = [PROTOS / "inference" / "open_inference.proto", *OURS]
 STUBS = ROOT / "likeness" / "v1"
+DESCRIPTORS = PROTOS / "likeness.binpb"
 GENERATOR = ROOT / ".tools" / "protos" / "bin" / "python"
 BUF = ROOT / ".tools" / "node_modules" / ".bin" / "buf"
 SERVICE_CONFIG = "likeness_grpc_service_config.json"
 
 OPTIONS = {
-    "csharp_namespace": "Likeness.V1",
-    "go_package": "github.com/likeness/likeness/gen/go/likeness/v1;likenessv1",
-    "java_multiple_files": True,
-    "java_package": "io.likeness.v1",
-    "php_namespace": "Likeness\\V1",
-    "ruby_package": "Likeness::V1",
+    "likeness.v1": {
+        "csharp_namespace": "Likeness.V1",
+        "go_package": "github.com/likeness/likeness/gen/go/likeness/v1;likenessv1",
+        "java_multiple_files": True,
+        "java_package": "io.likeness.v1",
+        "php_namespace": "Likeness\\V1",
+        "ruby_package": "Likeness::V1",
+    },
+    "inference": {
+        "csharp_namespace": "Inference",
+        "go_package": "github.com/likeness/likeness/gen/go/inference;inference",
+        "java_multiple_files": True,
+        "java_package": "io.likeness.inference",
+        "php_namespace": "Inference",
+        "ruby_package": "Inference",
+    },
 }
 # Codes of google.rpc.Code that a call can end with, as they stand in comments beside reasons.
 CODES = {
@@ -39,16 +52,18 @@ CODES = {
     "NOT_FOUND",
     "PERMISSION_DENIED",
     "RESOURCE_EXHAUSTED",
+    "UNAUTHENTICATED",
     "UNAVAILABLE",
     "UNIMPLEMENTED",
 }
 
 
-def protoc(*arguments: str) -> None:
+def protoc(*arguments: str, root: str = "protos", of: Sequence[Path] = CONTRACT) -> None:
+    """Run the generator on `of`, which are called by their paths from protos, or from what `root` maps that to."""
     if not GENERATOR.exists():
         pytest.fail("the generator is not installed; run: make .tools/protos")
-    command = [str(GENERATOR), "-m", "grpc_tools.protoc", "-I", "protos", *arguments]
-    subprocess.run([*command, *(path.relative_to(ROOT).as_posix() for path in CONTRACT)], cwd=ROOT, check=True)
+    command = [str(GENERATOR), "-m", "grpc_tools.protoc", "-I", root, *arguments]
+    subprocess.run([*command, *(path.relative_to(ROOT).as_posix() for path in of)], cwd=ROOT, check=True)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +74,29 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, descriptor_pb2.
     return {file.name: file for file in descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file}
 
 
-def test_committed_stubs_are_what_the_generator_makes(tmp_path: Path) -> None:
-    protoc(f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", f"--grpc_python_out={tmp_path}")
-    made = {path.name: path.read_bytes() for path in (tmp_path / "likeness" / "v1").iterdir()}
-    committed = {path.name: path.read_bytes() for path in STUBS.glob("*_pb2*")}
+@pytest.mark.parametrize(
+    ("root", "sources", "package"),
+    [("protos", OURS, "likeness/v1"), ("embedder_service=protos", CONTRACT[:1], "embedder_service/inference")],
+    ids=["likeness.v1", "inference"],
+)
+def test_committed_stubs_are_what_the_generator_makes(
+    root: str, sources: Sequence[Path], package: str, tmp_path: Path
+) -> None:
+    outputs = (f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", f"--grpc_python_out={tmp_path}")
+    protoc(*outputs, root=root, of=sources)
+    made = {path.name: path.read_bytes() for path in (tmp_path / package).iterdir()}
+    committed = {path.name: path.read_bytes() for path in (ROOT / package).glob("*_pb2*")}
     assert set(made) == set(committed)
     assert [name for name in made if made[name] != committed[name]] == [], "run: make protos"
+
+
+def test_the_committed_descriptors_are_what_the_generator_makes(tmp_path: Path) -> None:
+    """With all that they import, so that a proxy or a dynamic client needs this file alone."""
+    made = tmp_path / "likeness.binpb"
+    protoc("--include_imports", f"--descriptor_set_out={made}")
+    assert DESCRIPTORS.read_bytes() == made.read_bytes(), "run: make protos"
+    names = {file.name for file in descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file}
+    assert names > {path.relative_to(PROTOS).as_posix() for path in CONTRACT}
 
 
 def test_the_stubs_carry_the_service_config_of_the_contract() -> None:
@@ -76,7 +108,8 @@ def test_every_file_sets_the_options_that_other_languages_need(
 ) -> None:
     assert len(files) == len(CONTRACT)
     for file in files.values():
-        assert {name: getattr(file.options, name) for name in OPTIONS} == OPTIONS, file.name
+        wanted = OPTIONS[file.package]
+        assert {name: getattr(file.options, name) for name in wanted} == wanted, file.name
 
 
 Where = tuple[int, ...]

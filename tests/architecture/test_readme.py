@@ -69,6 +69,7 @@ def test_a_table_has_a_row_for_each_setting_with_its_default() -> None:
     assert rows[0] == "| Name | Default | Meaning |"
     assert len(rows) == 2 + len(SETTINGS["gateway"].model_fields)
     assert "| `LIKENESS_GATEWAY_PORT` | `50050` | Port of the service; 0 picks a free one. |" in rows
-    assert (
-        "| `LIKENESS_GATEWAY_REFLECTION` | `true` | Whether callers may ask the server for its descriptors. |" in rows
+    assert "| `LIKENESS_GATEWAY_PEER_TLS_KEY_FILE` |  | PEM file of that certificate's key. |" in rows
+    assert "| `LIKENESS_EMBEDDER_BUILT_IN_MODELS` | `true` | Whether the models `colour` and `shape` are served. |" in (
+        table(SETTINGS["embedder"]).splitlines()
     )

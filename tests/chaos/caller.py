@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import grpc
@@ -148,9 +148,22 @@ class Caller:
     async def every_image(self) -> None:
         """Judge each image: by id, and first in every list for its own vector."""
         for image_id in sorted(self.oracle.image_ids):
-            version = await self.look(image_id)
-            if version is not None:
-                self.oracle.first(image_id, version, await self.search(version))
+            await self._answered(partial(self._image, image_id))
+
+    async def _image(self, image_id: str) -> None:
+        version = await self.look(image_id)
+        if version is not None:
+            self.oracle.first(image_id, version, await self.search(version))
+
+    async def _answered(self, judgement: Callable[[], Awaitable[None]]) -> None:
+        """Make calls again that are refused for the moment: on a busy machine a check of Milvus may end too late."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                try:
+                    return await judgement()
+                except grpc.aio.AioRpcError as error:
+                    self._excuse(error)
+                await asyncio.sleep(0.05)
 
     async def glance(self, image_id: str, version: int) -> bool:
         """Look an image up and search, while things may be away; judge what is answered, and say if both were."""

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,8 @@ async def test_an_image_is_unchanged_known_by_content_or_new(services: Services)
     images = [version("a", 1, "new"), version("b", 1), version("c", 2), version("bad id", 1)]
     models, checked = await services.search.check(services.collection, images)
     assert models == ["colour", "shape"]
-    assert [(known.unchanged, known.content_known) for known in checked[:3]] == [(False, True)] * 2 + [(False, False)]
+    known = [(each.unchanged, each.missing_models) for each in checked[:3]]
+    assert known == [(False, [])] * 2 + [(False, ["colour", "shape"])]
     assert fields(checked[3].error) == ["images[3].image_id"]
     (_, (same,)) = await services.search.check(services.collection, [version("a", 1)])
     assert same.unchanged
@@ -136,6 +137,24 @@ async def test_a_known_content_needs_no_vectors(services: Services) -> None:
     await delete(services, "b")
     (gone,) = await copy(services, version("b", 1))
     assert gone.content_gone
+
+
+async def test_a_known_content_needs_the_vectors_of_a_new_model_alone(running: Services) -> None:
+    name, (colour, shape) = f"c-{secrets.token_hex(4)}", await running.embedder.models()
+    await running.search.create(image_search_pb2.Collection(name=name), [colour])
+    services = Services(running.embedder, running.search, name)
+    assert (await put(services, version("a", 1))).outcome is Outcome.CREATED
+    await services.search.add_model(name, shape)
+    models, checked = await services.search.check(name, [version("a", 1), version("b", 1), version("c", 2)])
+    assert models == ["colour", "shape"]
+    assert [(each.unchanged, each.missing_models) for each in checked] == [(False, ["shape"])] * 2 + [(False, models)]
+    (vectors,) = await services.embedder.embed([version("a", 1).entry.picture], ["shape"])
+    pairs = [(version(image_id, 1), replace(vectors, reuse=True)) for image_id in "ba"]
+    written = await services.search.upsert(name, [*pairs, (version("c", 2), replace(vectors, reuse=True))])
+    assert [indexed.outcome for indexed in written] == [Outcome.CREATED, Outcome.UPDATED, None]
+    assert written[2].content_gone
+    _, (again,) = await services.search.check(name, [version("a", 1)])
+    assert again.unchanged
 
 
 async def test_a_search_needs_no_vectors_of_a_known_content(services: Services) -> None:

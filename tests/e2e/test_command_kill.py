@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from deploy.local.process import wait_until
-from likeness.client import Client
 from likeness.errors import LikenessError
+from likeness.message_client import MessageClient
 from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import image_search_pb2_grpc
 from tests.e2e.conftest import Running, running_stack, write_photos
@@ -16,7 +16,7 @@ COUNT = 300
 KILL_AT = 40
 
 
-def indexed(client: Client, collection: str) -> int:
+def indexed(client: MessageClient, collection: str) -> int:
     """Return how many images there are so far; none while something is away."""
     try:
         return int(client.collection(collection).image_count)
@@ -41,7 +41,7 @@ def listed(running: Running, collection: str) -> list[str]:
 def test_the_same_command_again_ends_complete(tmp_path: Path, victim: str) -> None:
     album = tmp_path / "album"
     write_photos(album, range(COUNT))
-    with running_stack(tmp_path / "state") as running, Client(running.command.address) as client:
+    with running_stack(tmp_path / "state") as running, MessageClient(running.command.address) as client:
         first = running.command.start("index", str(album), "--batch-size", "4", "--concurrency", "2")
         assert wait_until(lambda: indexed(client, "photos") >= KILL_AT, 60)
         running.stack.kill(victim)

@@ -33,7 +33,11 @@ def output_of(code: str, running: Running, root: Path, directory: Path) -> str:
 def test_the_python_of_the_readme_finds_its_picture_and_streams_it(
     running: Running, root: Path, tmp_path: Path
 ) -> None:
-    first, stream = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    first, stream = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+        if "tritonclient" not in code
+    ]
     (photo,) = write_photos(tmp_path, [1])
     shutil.copy(photo, tmp_path / "photo.jpg")
     for _ in range(2):

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -86,7 +86,7 @@ def build_with(
     behave: Behaviour,
     *,
     checks: Sequence[Check] = (),
-    unusable: Sequence[str] = (),
+    parts: Callable[[], Mapping[str, bool]] = dict,
     closed: Callable[[], None] = lambda: None,
     embedder: embedder_pb2_grpc.EmbedderServiceServicer | None = None,
     stage: str = "queue",
@@ -100,7 +100,7 @@ def build_with(
 
     @asynccontextmanager
     async def build(_: ProbeSettings) -> AsyncIterator[server.App]:
-        yield server.App([server.Service(EMBEDDER, register)], checks=checks, unusable=unusable, stage=stage)
+        yield server.App([server.Service(EMBEDDER, register)], checks=checks, parts=parts, stage=stage)
         closed()
 
     return build

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -77,6 +78,24 @@ async def test_the_health_port_serves_nothing_else(serve: Serve) -> None:
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+async def probed(address: str) -> int:
+    """Return the exit status of the program that a container's health check runs."""
+    program = await asyncio.create_subprocess_exec(sys.executable, "-m", "servicekit.probe", address)
+    return await asyncio.wait_for(program.wait(), PATIENCE_SECONDS)
+
+
+async def test_a_container_is_healthy_while_its_server_is_ready(serve: Serve) -> None:
+    part = Part()
+    running = await serve(probe.build_with(probe.nothing, checks=[part]), ProbeSettings())
+    await running.ready()
+    assert await probed(running.health_address) == 0
+    part.state = "fails"
+    await turns(running.health_address, "", "NOT_SERVING")
+    assert await probed(running.health_address) == 1
+    await running.stop()
+    assert await probed(running.health_address) == 1
+
+
 async def test_a_name_that_nobody_serves_is_not_found(serve: Serve) -> None:
     running = await serve(probe.build_with(probe.nothing), ProbeSettings())
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -85,9 +104,16 @@ async def test_a_name_that_nobody_serves_is_not_found(serve: Serve) -> None:
 
 
 async def test_what_cannot_be_used_is_said_by_name(serve: Serve) -> None:
-    running = await serve(probe.build_with(probe.nothing, unusable=["model/broken"]), ProbeSettings())
+    parts = {"model/broken": False, "model/good": True}
+    settings = ProbeSettings(health_interval_seconds=0.05)
+    running = await serve(probe.build_with(probe.nothing, parts=lambda: parts), settings)
     await running.ready()
     assert await probe.health_of(running.health_address, "model/broken") == "NOT_SERVING"
+    assert await probe.health_of(running.health_address, "model/good") == "SERVING"
+    parts["model/broken"] = True
+    del parts["model/good"]
+    await running.ready("model/broken")
+    assert await probe.health_of(running.health_address, "model/good") == "NOT_SERVING"
 
 
 async def test_a_server_whose_parts_still_open_lives_and_is_not_ready() -> None:

@@ -86,6 +86,8 @@ async def test_a_request_made_again_is_answered_byte_for_byte_and_does_nothing(
         again = await likeness.gateway.IndexImages(request)
         assert embeds(lines) == 0
     assert again.SerializeToString() == first.SerializeToString()
+    request.request_id = request.request_id.upper()
+    assert (await likeness.gateway.IndexImages(request)).SerializeToString() == first.SerializeToString()
     assert first.results[0].outcome == CREATED
     assert await hits(likeness, collection, 1) == []
     request.entries[0].uri = "file:///other"

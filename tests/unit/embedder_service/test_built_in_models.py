@@ -3,14 +3,14 @@
 import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
 
-from embedder_service import catalog
+from embedder_service import model_folder
+from embedder_service.catalog import BUILT_IN
 from embedder_service.models import generate
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import Model, Pixels
@@ -23,7 +23,8 @@ Models = dict[str, Model]
 @pytest.fixture(scope="module")
 def models(thread: ThreadPoolExecutor) -> Models:
     engine = Engine(thread, threads=1, max_batch=8, trial_seconds=10)
-    return dict(catalog.load([catalog.BUILT_IN], partial(OnnxModel, engine=engine)).models)
+    files = [model_folder.read(folder) for folder in model_folder.below(BUILT_IN)]
+    return {each.card.name: OnnxModel(each.card, each.content, engine) for each in files}
 
 
 def pictures(side: int) -> list[Pixels]:
@@ -108,12 +109,12 @@ def test_a_picture_of_one_grey_has_a_vector(models: Models, name: str, level: in
 
 @pytest.mark.parametrize("name", ["colour", "shape"])
 def test_the_script_writes_the_committed_file(name: str) -> None:
-    assert getattr(generate, name)() == (catalog.BUILT_IN / name / "model.onnx").read_bytes()
+    assert getattr(generate, name)() == (BUILT_IN / name / "model.onnx").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["colour", "shape"])
 def test_a_built_in_model_is_small_and_of_standard_operators(name: str) -> None:
-    path = catalog.BUILT_IN / name / "model.onnx"
+    path = BUILT_IN / name / "model.onnx"
     network = onnx.load(path)
     assert path.stat().st_size < 50_000
     assert {opset.domain for opset in network.opset_import} == {""}

@@ -1,5 +1,7 @@
 """A folder that is wrong costs one line of the log, and the others are served."""
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,19 +13,27 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from embedder_service import catalog
-from embedder_service.catalog import Catalog
+from embedder_service.catalog import BUILT_IN, ModelFolders
+from embedder_service.images import Limits, PillowDecoder
+from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
+from embedder_service.ports import Catalog
 from tests import embedder_models
 from tests.embedder_models import FLOAT, INPUT, MEAN, UINT8, Port, average_colour, card, network, node, write
 
 GOOD = average_colour()
+# The vector of a black picture, of three numbers.
+BLACK = base64.b64encode(np.array([1, 0, 0], "<f4").tobytes()).decode()
+LIMITS = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
 Write = Callable[[Path], object]
 
 
-def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
+async def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
+    """Load what tests make; the processes of trials have tests of their own."""
     engine = Engine(thread, threads=1, max_batch=8, trial_seconds=0.5)
-    return catalog.load(repositories, partial(OnnxModel, engine=engine))
+    decoder = PillowDecoder(thread, LIMITS)
+    folders = ModelFolders(repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread)
+    return await folders.load({})
 
 
 def model(content: bytes = GOOD, dimension: int = 3, **preprocessing: Any) -> Write:
@@ -43,6 +53,22 @@ def with_text(text: str) -> Write:
     return lambda repository: (write(repository, card("wrong", GOOD, 3), GOOD) / "model.toml").write_text(text)
 
 
+def with_golden(**fields: Any) -> Write:
+    """Golden vectors that are right in all but what is said here."""
+
+    def write_both(repository: Path) -> None:
+        fingerprint = ModelCard.model_validate(card("wrong", GOOD, 3)).fingerprint
+        right = {
+            "pictures": "likeness-golden-1",
+            "fingerprint": fingerprint,
+            "min_cosine": 0.9999,
+            "vectors": [BLACK] * 4,
+        }
+        (write(repository, card("wrong", GOOD, 3), GOOD) / "golden.json").write_text(json.dumps(right | fields))
+
+    return write_both
+
+
 def weights_outside(location: str) -> Write:
     """A network whose weights are in a file beside it, which is there, in its folder and in the working directory."""
 
@@ -51,6 +77,17 @@ def weights_outside(location: str) -> Write:
         folder = write(repository, card("wrong", content, 3), content)
         for place in (folder / "weights.bin", repository / "weights.bin", Path("weights.bin")):
             place.write_bytes(np.ones(3, np.float32).tobytes())
+
+    return write_both
+
+
+def weights_linked(link: Callable[[Path, Path], None]) -> Write:
+    """A network whose weights are in its folder by a link alone, to a file outside."""
+
+    def write_both(repository: Path) -> None:
+        content = embedder_models.with_weights_at("weights.bin")
+        (repository / "outside.bin").write_bytes(np.ones(3, np.float32).tobytes())
+        link(repository / "outside.bin", write(repository, card("wrong", content, 3), content) / "weights.bin")
 
     return write_both
 
@@ -74,6 +111,18 @@ CASES: dict[str, tuple[Write, str]] = {
     "no TOML": (with_text("name: wrong"), "model.toml: "),
     "another name": (with_card(name="right"), "name is 'right', and the folder's is 'wrong'"),
     "no model.toml": (without("model.toml"), "model.toml cannot be read: No such file"),
+    "golden vectors of another model": (with_golden(fingerprint="0" * 64), "golden.json is of another network or prep"),
+    "golden vectors that differ": (
+        with_golden(vectors=[BLACK] * 4),
+        "does not give its golden vectors here: the least",
+    ),
+    "golden vectors too few": (with_golden(vectors=[BLACK]), "golden.json: wanted are 4 vectors of 3 numbers"),
+    "golden vectors too short": (
+        with_golden(vectors=[BLACK[:4] + "AA=="] * 4),
+        "golden.json: wanted are 4 vectors of 3 numbers",
+    ),
+    "golden vectors that are none": (with_golden(vectors=["%"] * 4), "golden.json: a vector is no base64"),
+    "golden vectors of other pictures": (with_golden(pictures="mine"), "golden.json: pictures: String should match"),
     "no model.onnx": (without("model.onnx"), "model.onnx cannot be read: No such file"),
     "an empty folder": (lambda repository: (repository / "wrong").mkdir(), "model.toml cannot be read"),
     "half a file": (model(GOOD[: len(GOOD) // 2]), "ONNX Runtime does not load model.onnx"),
@@ -84,6 +133,8 @@ CASES: dict[str, tuple[Write, str]] = {
     "weights in its folder": (weights_outside("weights.bin"), "(?i)external data path"),
     "weights above it": (weights_outside("../weights.bin"), "(?i)external data path"),
     "weights at a path": (weights_outside("{repository}/weights.bin"), "(?i)absolute path not allowed"),
+    "weights that a link leads to": (weights_linked(lambda to, at: at.symlink_to(to)), "(?i)external data path"),
+    "weights that have another name": (weights_linked(lambda to, at: at.hardlink_to(to)), "(?i)external data path"),
     "no such output": (model(output_tensor="prob"), r"no output 'prob'; it has \['feature'\]"),
     "another dimension": (model(dimension=4), r"\[2, 3\] for 2 pictures, and model.toml says dimension = 4"),
     "an output that is no vector": (model(network(node("Identity", ["input"], ["feature"]))), r"gave \[2, 3, 8, 8\]"),
@@ -106,7 +157,7 @@ CASES: dict[str, tuple[Write, str]] = {
 
 
 @pytest.mark.parametrize(("write_wrong", "problem"), CASES.values(), ids=CASES)
-def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
+async def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
     thread: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_wrong: Write, problem: str
 ) -> None:
     repository = tmp_path / "models"
@@ -116,7 +167,7 @@ def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
         write(repository, card(name, GOOD, 3), GOOD)
     write_wrong(repository)
     with capture_logs() as logs:
-        found = load(thread, repository)
+        found = await load(thread, repository)
     assert list(found.models) == ["before", "zlast"]
     assert list(found.refused) == ["wrong"]
     (line,) = [line for line in logs if line["log_level"] == "error"]
@@ -126,41 +177,41 @@ def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
     assert re.search(problem, line["problem"]), line["problem"]
 
 
-def test_the_first_folder_of_a_name_is_served(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+async def test_the_first_folder_of_a_name_is_served(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
     first = write(tmp_path / "a", card("same", GOOD, 3), GOOD)
     second = write(tmp_path / "b", card("same", GOOD, 3, scale=1.0), GOOD)
     with capture_logs() as logs:
-        found = load(thread, first.parent, second.parent)
+        found = await load(thread, first.parent, second.parent)
     assert found.models["same"].card.preprocessing.scale == 1 / 255
-    assert not found.refused  # the name is served
+    assert not found.refused
     assert [(line["folder"], line["problem"]) for line in logs if line["log_level"] == "error"] == [
         (str(second), "another folder of this name came first")
     ]
 
 
-def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
+async def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
     thread: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     write(tmp_path / "b", card("good", GOOD, 3), GOOD)
     with capture_logs() as logs:
-        found = load(thread, tmp_path / "a", tmp_path / "b")
+        found = await load(thread, tmp_path / "a", tmp_path / "b")
     assert list(found.models) == ["good"]
     assert {"event": "model folder cannot be read", "folder": str(tmp_path / "a")}.items() <= logs[0].items()
 
 
-def test_what_is_no_model_is_passed_over(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+async def test_what_is_no_model_is_passed_over(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
     """Caches, what Kubernetes mounts a volume with, a file system's own folder, and loose files."""
     for name in ("__pycache__", "..2026_01_01", ".git", "lost+found"):
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").touch()
     with capture_logs() as logs:
-        found = load(thread, tmp_path)
+        found = await load(thread, tmp_path)
     assert not found.models
     assert not found.refused
     assert [line["log_level"] for line in logs] == ["info"]
 
 
-def test_the_built_in_models_are_as_their_cards_say(thread: ThreadPoolExecutor) -> None:
-    found = load(thread, catalog.BUILT_IN)
+async def test_the_built_in_models_are_as_their_cards_say(thread: ThreadPoolExecutor) -> None:
+    found = await load(thread, BUILT_IN)
     assert list(found.models) == ["colour", "shape"]
     assert not found.refused

@@ -14,6 +14,7 @@ from embedder_service.images import PillowDecoder
 from embedder_service.model_card import Geometry, ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, UriNotAllowed
+from embedder_service.roster import Roster
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
@@ -63,7 +64,7 @@ def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
         for name, (content, preprocessing) in sorted((networks or NETWORKS).items()):
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
             models[name] = OnnxModel(card, content, engine)
-        return Embedder(models, gate, max_decoding=max_decoding, max_waiting=max_waiting)
+        return Embedder(Roster(models), gate, max_decoding=max_decoding, max_waiting=max_waiting)
 
     return embedder
 
@@ -178,7 +179,7 @@ async def test_a_model_named_twice_is_refused(make: MakeEmbedder) -> None:
 
 
 async def test_with_no_model_nothing_can_be_done(gate: Gate) -> None:
-    embedder = Embedder({}, gate, max_decoding=1, max_waiting=64)
+    embedder = Embedder(Roster(), gate, max_decoding=1, max_waiting=64)
     with pytest.raises(errors.Unavailable):
         await embedder.embed(SOURCES, [])
     with pytest.raises(errors.Unavailable):

@@ -12,6 +12,7 @@ from servicekit.errors import Aborted, InvalidField
 from tests.fakes_gateway import MemoryEmbedder, MemorySearch, fields
 from tests.unit.gateway.conftest import entries
 
+BOTH = ["colour", "shape"]
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 
 
@@ -34,7 +35,7 @@ async def test_what_is_there_already_is_neither_embedded_nor_written(
     assert await outcomes(indexer, ("old", b"1"), ("new", b"2")) == [UNCHANGED, CREATED]
     assert await outcomes(indexer, ("old", b"1"), ("new", b"2")) == [UNCHANGED, UNCHANGED]
     assert embedder.asked == [([b"1"], ["colour", "shape"]), ([b"2"], ["colour", "shape"])]
-    assert search.written == [("old", True), ("new", True)]
+    assert search.written == [("old", BOTH), ("new", BOTH)]
 
 
 async def test_a_content_is_embedded_once_under_whatever_id_and_attributes(
@@ -44,7 +45,24 @@ async def test_a_content_is_embedded_once_under_whatever_id_and_attributes(
     assert await outcomes(indexer, ("b", b"1"), ("c", b"2")) == [CREATED, CREATED]
     assert await outcomes(indexer, ("a", b"1"), uri="file:///moved") == [UPDATED]
     assert contents(embedder) == [[b"1"], [b"2"]]
-    assert sorted(search.written[1:]) == [("a", False), ("b", False), ("c", True)]
+    assert sorted(search.written[1:]) == [("a", []), ("b", []), ("c", BOTH)]
+
+
+async def test_what_lacks_a_models_vector_is_embedded_by_that_model_alone(
+    indexer: Indexer, embedder: MemoryEmbedder, search: MemorySearch
+) -> None:
+    search.models["c"] = ["colour"]
+    assert await outcomes(indexer, ("a", b"1")) == [CREATED]
+    await search.add_model("c", embedder.served[1])
+    assert await outcomes(indexer, ("a", b"1"), ("b", b"1"), ("c", b"2"), ("d", b"bad")) == [
+        UPDATED,
+        CREATED,
+        CREATED,
+        None,
+    ]
+    assert embedder.asked[1:] == [([b"1"], ["shape"]), ([b"2", b"bad"], BOTH)]
+    assert sorted(search.written[1:]) == [("a", ["shape"]), ("b", ["shape"]), ("c", BOTH)]
+    assert await outcomes(indexer, ("a", b"1")) == [UNCHANGED]
 
 
 async def test_a_content_that_stands_twice_in_a_batch_is_embedded_once(

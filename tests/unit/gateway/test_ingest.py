@@ -38,6 +38,15 @@ async def test_only_the_first_item_names_the_collection(make: Make) -> None:
     assert fields(caller.answers["item x"].error) == ["collection"]
 
 
+async def test_a_name_that_is_too_long_fails_its_item_alone(make: Make) -> None:
+    caller = Caller(make())
+    caller.send(replace(item("a"), item_id="i" * 128), replace(item("b"), item_id="i" * 129))
+    caller.finish()
+    await caller.ended()
+    assert caller.answers["i" * 128].outcome is Outcome.CREATED
+    assert fields(caller.answers["i" * 129].error) == ["item_id"]
+
+
 async def test_batches_are_under_way_at_once_and_over_all_streams_no_more_than_allowed(
     make: Make, gated: Gated
 ) -> None:

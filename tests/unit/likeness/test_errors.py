@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
-from likeness.client import Client
 from likeness.errors import LikenessError, Violation, from_status
+from likeness.message_client import MessageClient
 from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import image_search_pb2_grpc
 from servicekit import errors, status
@@ -31,25 +31,25 @@ class Failing(image_search_pb2_grpc.ImageSearchServiceServicer):
 
 
 @pytest.fixture(scope="module")
-def failing() -> Iterator[tuple[Failing, Client]]:
+def failing() -> Iterator[tuple[Failing, MessageClient]]:
     server = grpc.server(ThreadPoolExecutor(2))
     servicer = Failing()
     image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with Client(f"127.0.0.1:{port}") as client:
+    with MessageClient(f"127.0.0.1:{port}") as client:
         yield servicer, client
     stopped: threading.Event = server.stop(0)
     stopped.wait(10)
 
 
-def caught(client: Client) -> LikenessError:
+def caught(client: MessageClient) -> LikenessError:
     with pytest.raises(LikenessError) as error:
         client.collection("c")
     return error.value
 
 
-def test_an_error_of_ours_keeps_its_reason_and_its_fields(failing: tuple[Failing, Client]) -> None:
+def test_an_error_of_ours_keeps_its_reason_and_its_fields(failing: tuple[Failing, MessageClient]) -> None:
     servicer, client = failing
     sent = status.to_status(errors.invalid_field("entries[3].image_id", "is empty"))
     servicer.code, servicer.details = grpc.StatusCode.INVALID_ARGUMENT, sent.message
@@ -60,14 +60,14 @@ def test_an_error_of_ours_keeps_its_reason_and_its_fields(failing: tuple[Failing
     assert error.violations == (Violation("entries[3].image_id", "is empty"),)
 
 
-def test_a_bare_status_is_its_own_reason(failing: tuple[Failing, Client]) -> None:
+def test_a_bare_status_is_its_own_reason(failing: tuple[Failing, MessageClient]) -> None:
     servicer, client = failing
     servicer.code, servicer.details, servicer.trailers = grpc.StatusCode.PERMISSION_DENIED, "no", ()
     error = caught(client)
     assert (error.code, error.reason, error.message) == ("PERMISSION_DENIED", "PERMISSION_DENIED", "no")
 
 
-def test_details_that_are_damaged_do_not_hide_the_status(failing: tuple[Failing, Client]) -> None:
+def test_details_that_are_damaged_do_not_hide_the_status(failing: tuple[Failing, MessageClient]) -> None:
     servicer, client = failing
     servicer.code, servicer.details = grpc.StatusCode.NOT_FOUND, "gone"
     servicer.trailers = ((status.DETAILS_KEY, b"\xff\xff\xff"),)
@@ -75,7 +75,7 @@ def test_details_that_are_damaged_do_not_hide_the_status(failing: tuple[Failing,
 
 
 def test_nobody_listens() -> None:
-    with Client("127.0.0.1:1") as client:
+    with MessageClient("127.0.0.1:1") as client:
         assert caught(client).code == "UNAVAILABLE"
 
 

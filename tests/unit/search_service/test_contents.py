@@ -16,7 +16,7 @@ from tests.unit.search_service.conftest import Core, new_image, vector_of
 
 def bare(image_id: str, seed: int, **attributes: object) -> NewImage:
     """Return an image that comes without vectors."""
-    return replace(new_image(image_id, seed, **attributes), vectors=[], width_px=0, height_px=0)
+    return replace(new_image(image_id, seed, **attributes), vectors=[], width_px=0, height_px=0, reuse=True)
 
 
 @pytest.fixture
@@ -28,7 +28,13 @@ async def test_what_is_known_of_an_image_is_told_apart(core: Core) -> None:
     await core.put(new_image("x", 1))
     images = [new_image("x", 1), new_image("x", 1, label="new"), new_image("y", 1), new_image("z", 2)]
     known = [(await core.writer.check("c", [image.version]))[1] for image in images]
-    assert known == [[Known.UNCHANGED], [Known.CONTENT], [Known.CONTENT], [Known.NOTHING]]
+    content = Known(unchanged=False, content=True, missing_models=[])
+    assert known == [
+        [Known(unchanged=True, content=True, missing_models=())],
+        [content],
+        [content],
+        [Known(unchanged=False, content=False, missing_models=["a", "b"])],
+    ]
 
 
 async def test_a_known_content_is_written_without_vectors(core: Core) -> None:

@@ -1,5 +1,6 @@
 """What is wrong with a filter is named by the place of its node."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -35,6 +36,8 @@ WRONG = [
     (on(in_list={"values": [{"bool_value": True}, {}]}), ".condition.in_list.values[1]", "must be a string"),
     (on(in_list={"values": [{"bool_value": True}] * 1001}), ".condition.in_list", "at most 1000"),
     (on(range={}), ".condition.range", "at least one bound"),
+    (on(range={"gt": 1, "lte": math.nan}), ".condition.range.lte", "is not a number"),
+    (on(equals={"number_value": math.nan}), ".condition.equals", "is not a number"),
 ]
 PLACES: list[tuple[str, Callable[[types_pb2.Filter], types_pb2.Filter]]] = [
     ("filter", lambda node: node),

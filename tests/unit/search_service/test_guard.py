@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from search_service.catalogue import Catalogue
 from search_service.guard import Guard
 from search_service.values import IndexSpec, Metric, Record, Row, Version
 from servicekit.errors import BackendUnavailable
@@ -177,14 +176,3 @@ async def test_a_first_look_that_takes_longer_than_a_check_ends_all_the_same(fil
             await asyncio.wait_for(guard.check(), 0.01)
     going_on.set()
     await guard.check()
-
-
-async def test_no_collection_is_made_while_records_are_lost(filled: Core) -> None:
-    """One of the same name would take the place of the one that `rebuild` brings back."""
-    filled.records.lose_everything()
-    guard = Guard(filled.records, filled.vectors, shared_milvus=False)
-    await guard.look()
-    stores = (filled.records, filled.vectors)
-    filled.catalogue = Catalogue(*stores, horizon_seconds=100, require_records=guard.require_records)
-    with pytest.raises(BackendUnavailable):
-        await filled.create()

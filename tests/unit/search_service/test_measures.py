@@ -44,6 +44,15 @@ def test_no_query_is_no_division_by_zero() -> None:
     assert Tally(4).quality().query_count == 0
 
 
+@given(st.permutations([0.1 * i for i in range(COUNT)]))
+def test_the_order_of_the_queries_does_not_change_a_bit(distances: list[float]) -> None:
+    forth, back = Tally(3), Tally(3)
+    for order, tally in ((distances, forth), (distances[::-1], back)):
+        for distance in order:
+            tally.add(np.array([distance < 0.5, True, True]), np.array([distance, 0.7, 0.7]), 3)
+    assert forth.quality() == back.quality()
+
+
 @given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=COUNT, max_size=COUNT), st.permutations(range(COUNT)))
 def test_ties_are_broken_by_number(distances: list[float], places: list[int]) -> None:
     pairs = sorted(zip(distances, places, strict=True))

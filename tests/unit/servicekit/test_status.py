@@ -30,6 +30,7 @@ CODES = [
     (errors.Overloaded, 14),
     (errors.Draining, 14),
     (errors.BackendUnavailable, 14),
+    (errors.Unauthenticated, 16),
 ]
 # What the standard clients accept before they refuse a call's metadata at random.
 METADATA_BYTES = 8192

@@ -1,31 +1,32 @@
-"""The calls of ImageSearchService for a program that is not asynchronous."""
+"""The calls of ImageSearchService in the messages of the contract, for the `likeness` command."""
 
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 from google.protobuf import wrappers_pb2
 
+from likeness.connection import connect
 from likeness.errors import from_rpc_error
 from likeness.v1 import embedder_pb2, image_search_pb2_grpc
 from likeness.v1 import image_search_pb2 as pb
 
-_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _PAGE_SIZE = 1000
 
 
-class Client:
+class MessageClient:
     """A connection to a gateway. Its methods may be called from several threads.
 
     Timeouts and the retries of UNAVAILABLE are those of likeness_grpc_service_config.json. Every method raises
     LikenessError.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str = ""
+    ) -> None:
         """Connect, at the first call, to `address`: a gRPC target such as 127.0.0.1:50050 or dns:///gateway:50050."""
-        self._channel = grpc.insecure_channel(address, options=_options())
+        self._channel = connect(address, credentials, server_name=server_name)
         self._stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -149,22 +150,6 @@ class Client:
     def models(self, *, timeout_seconds: float | None = None) -> list[embedder_pb2.Model]:
         """Return the models that are served, by name."""
         return list(_call(self._stub.ListModels, embedder_pb2.ListModelsRequest(), timeout_seconds).models)
-
-
-def _options() -> list[tuple[str, str | int]]:
-    config = resources.files("likeness.v1").joinpath("likeness_grpc_service_config.json").read_text()
-    return [
-        ("grpc.service_config", config),
-        ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-        # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
-        ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
-        # Notices within 30 s that a server vanished without a word; a server permits a ping every 10 s.
-        ("grpc.keepalive_time_ms", 20_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        # A restarted server is found again within 2 s.
-        ("grpc.max_reconnect_backoff_ms", 2_000),
-    ]
 
 
 def _call(method: Callable[..., Any], request: Any, timeout_seconds: float | None = None) -> Any:

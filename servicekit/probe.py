@@ -1,5 +1,6 @@
-"""Asks a server whether it is ready."""
+"""Asks a server whether it is ready: `python -m servicekit.probe HOST:PORT` ends with 0 where it is, else with 1."""
 
+import sys
 from typing import Any
 
 import grpc
@@ -22,3 +23,7 @@ def is_serving(address: str) -> bool:
         except grpc.RpcError:
             return False
     return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(not is_serving(sys.argv[1]))

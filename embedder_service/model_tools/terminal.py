@@ -1,0 +1,62 @@
+"""What the commands say: results on stdout, progress and errors on stderr."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from embedder_service.model_tools.errors import ToolError
+
+T = TypeVar("T")
+_errors = Console(stderr=True, highlight=False)
+
+
+class Commands(TyperGroup):
+    """The commands. What one cannot do is a red line on stderr, and 1 the exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ToolError as problem:
+            say(str(problem), "red")
+            raise typer.Exit(1) from None
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Await what a command does."""
+    return asyncio.run(work)
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the person something beside the result."""
+    _errors.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def console() -> Console:
+    """Return where progress is shown."""
+    return _errors
+
+
+def result(text: str) -> None:
+    """Write a line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def table(title: str, *columns: str) -> Table:
+    """Return an empty table; a column whose name ends in `:right` is of numbers."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        name, _, side = column.partition(":")
+        made.add_column(name, justify="right" if side else "left", overflow="fold")
+    return made
+
+
+def show(made: Table) -> None:
+    """Write a table of the result."""
+    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(made)

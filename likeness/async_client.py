@@ -1,0 +1,166 @@
+"""The client for a program on asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+
+from likeness import operations, results
+from likeness.connection import connect_async
+from likeness.errors import from_rpc_error
+from likeness.ingestion import Answer, Ingestion
+from likeness.operations import (
+    CallOptions,
+    CollectionOptions,
+    CompareOptions,
+    Entry,
+    ListOptions,
+    Operation,
+    SearchOptions,
+    Where,
+)
+from likeness.pictures import Picture
+from likeness.v1 import image_search_pb2_grpc
+
+Result = TypeVar("Result")
+
+
+class AsyncClient:
+    """A connection to a gateway, for the tasks of one event loop. Pictures are read and encoded in threads.
+
+    Timeouts, and the retries of UNAVAILABLE, are those of likeness_grpc_service_config.json unless a call is given
+    `timeout_seconds`. Every method raises LikenessError.
+
+    Attributes:
+        stub: The contract's own stub over the same connection, for the calls that have no method here.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50050",
+        *,
+        collection: str = "photos",
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Connect, at the first call, to `address`, a gRPC target such as dns:///gateway:50050.
+
+        Args:
+            address: Where the gateway is.
+            collection: What calls are about that name no other.
+            credentials: For TLS, and for tokens beside it; without any, the connection is plain.
+        """
+        self._collection = collection
+        self._channel = connect_async(address, credentials)
+        self.stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give up the calls that are under way, and disconnect."""
+        await self._channel.close()
+
+    async def search(self, picture: Picture | None = None, **options: Unpack[SearchOptions]) -> results.SearchResult:
+        """Find the images most like a picture, or like the image `image_id` of the collection."""
+        return await self._built(partial(operations.search, self._name(options), picture, options), options)
+
+    async def compare(self, picture: Picture | None = None, **options: Unpack[CompareOptions]) -> results.Comparison:
+        """Ask at least two models the same question, and see how far they agree."""
+        return await self._built(partial(operations.compare, self._name(options), picture, options), options)
+
+    async def index(
+        self, entries: Sequence[Entry], *, request_id: str = "", **options: Unpack[CallOptions]
+    ) -> list[results.Indexed]:
+        """Add, or replace, 1 to 64 images of together under 32 MiB; return what became of each, in order."""
+        return await self._built(partial(operations.index, self._name(options), entries, request_id), options)
+
+    async def ingest(self, entries: Iterable[Entry], **options: Unpack[CallOptions]) -> AsyncIterator[Answer]:
+        """Add, or replace, any number of images, and yield each with its result as soon as that is durable.
+
+        `entries` is read in threads, as fast as the server takes images. Where this fails half-way, call it
+        again with the same entries: what is there already answers UNCHANGED, and is not embedded again.
+        """
+        ingestion = Ingestion(self._name(options), entries)
+        call = self.stub.IngestImages(_in_thread(ingestion.requests()), timeout=options.get("timeout_seconds"))
+        try:
+            async for event in call:
+                for answer in ingestion.answers(event):
+                    yield answer
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()
+        for answer in ingestion.rest():
+            yield answer
+
+    async def get_image(self, image_id: str, **options: Unpack[CallOptions]) -> results.ImageRecord:
+        """Read the record of one image."""
+        return await self._run(operations.get(self._name(options), image_id), options)
+
+    async def list_images(self, **options: Unpack[ListOptions]) -> AsyncIterator[results.ImageRecord]:
+        """Yield records by id, a page at a time."""
+        token, more = "", True
+        while more:
+            records, token = await self._run(operations.page(self._name(options), token, options), options)
+            more = bool(token)
+            for record in records:
+                yield record
+
+    async def delete_images(self, image_ids: Sequence[str], **options: Unpack[CallOptions]) -> results.Deleted:
+        """Delete up to 1,000 images; no search shows them from now on."""
+        return await self._run(operations.delete(self._name(options), image_ids), options)
+
+    async def delete_images_where(self, where: Where, **options: Unpack[CallOptions]) -> results.Deleted:
+        """Delete all images that a filter holds for."""
+        return await self._run(operations.delete_where(self._name(options), where), options)
+
+    async def create_collection(self, name: str, **options: Unpack[CollectionOptions]) -> results.Collection:
+        """Make a collection."""
+        return await self._run(operations.create_collection(name, options), options)
+
+    async def get_collection(self, name: str) -> results.Collection:
+        """Describe a collection."""
+        return await self._run(operations.get_collection(name), {})
+
+    async def list_collections(self) -> AsyncIterator[results.Collection]:
+        """Yield every collection, by name."""
+        token, more = "", True
+        while more:
+            found, token = await self._run(operations.collection_page(token), {})
+            more = bool(token)
+            for collection in found:
+                yield collection
+
+    async def delete_collection(self, name: str, *, force: bool = False) -> None:
+        """Delete a collection; one that holds images only with `force`."""
+        await self._run(operations.delete_collection(name, force), {})
+
+    async def list_models(self) -> list[results.Model]:
+        """Return the models that a collection can be made with, by name."""
+        return await self._run(operations.list_models(), {})
+
+    def _name(self, options: Mapping[str, Any]) -> str:
+        return str(options.get("collection", self._collection))
+
+    async def _built(self, build: Callable[[], Operation[Result]], options: Mapping[str, Any]) -> Result:
+        return await self._run(await asyncio.to_thread(build), options)
+
+    async def _run(self, operation: Operation[Result], options: Mapping[str, Any]) -> Result:
+        method = getattr(self.stub, operation.method)
+        try:
+            return operation.read(await method(operation.request, timeout=options.get("timeout_seconds")))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+
+
+async def _in_thread(requests: Iterator[Any]) -> AsyncIterator[Any]:
+    while (request := await asyncio.to_thread(next, requests, None)) is not None:
+        yield request

@@ -1,0 +1,152 @@
+"""The client for a program that is not asynchronous."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import grpc
+
+from likeness import operations, results
+from likeness.connection import connect
+from likeness.errors import from_rpc_error
+from likeness.ingestion import Answer, Ingestion
+from likeness.operations import (
+    CallOptions,
+    CollectionOptions,
+    CompareOptions,
+    Entry,
+    ListOptions,
+    Operation,
+    SearchOptions,
+    Where,
+)
+from likeness.pictures import Picture
+from likeness.v1 import image_search_pb2_grpc
+
+Result = TypeVar("Result")
+
+
+class Client:
+    """A connection to a gateway. Its methods may be called from several threads.
+
+    Timeouts, and the retries of UNAVAILABLE, are those of likeness_grpc_service_config.json unless a call is given
+    `timeout_seconds`. Every method raises LikenessError.
+
+    Attributes:
+        stub: The contract's own stub over the same connection, for the calls that have no method here.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50050",
+        *,
+        collection: str = "photos",
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Connect, at the first call, to `address`, a gRPC target such as dns:///gateway:50050.
+
+        Args:
+            address: Where the gateway is.
+            collection: What calls are about that name no other.
+            credentials: For TLS, and for tokens beside it; without any, the connection is plain.
+        """
+        self._collection = collection
+        self._channel = connect(address, credentials)
+        self.stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the calls that are under way, and disconnect."""
+        self._channel.close()
+
+    def search(self, picture: Picture | None = None, **options: Unpack[SearchOptions]) -> results.SearchResult:
+        """Find the images most like a picture, or like the image `image_id` of the collection."""
+        return self._run(operations.search(self._name(options), picture, options), options)
+
+    def compare(self, picture: Picture | None = None, **options: Unpack[CompareOptions]) -> results.Comparison:
+        """Ask at least two models the same question, and see how far they agree."""
+        return self._run(operations.compare(self._name(options), picture, options), options)
+
+    def index(
+        self, entries: Sequence[Entry], *, request_id: str = "", **options: Unpack[CallOptions]
+    ) -> list[results.Indexed]:
+        """Add, or replace, 1 to 64 images of together under 32 MiB; return what became of each, in order."""
+        return self._run(operations.index(self._name(options), entries, request_id), options)
+
+    def ingest(self, entries: Iterable[Entry], **options: Unpack[CallOptions]) -> Iterator[Answer]:
+        """Add, or replace, any number of images, and yield each with its result as soon as that is durable.
+
+        `entries` is read in a thread of its own, as fast as the server takes images. Where this fails half-way, call it
+        again with the same entries: what is there already answers UNCHANGED, and is not embedded again.
+        """
+        ingestion = Ingestion(self._name(options), entries)
+        call = self.stub.IngestImages(ingestion.requests(), timeout=options.get("timeout_seconds"))
+        try:
+            for event in call:
+                yield from ingestion.answers(event)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()
+        yield from ingestion.rest()
+
+    def get_image(self, image_id: str, **options: Unpack[CallOptions]) -> results.ImageRecord:
+        """Read the record of one image."""
+        return self._run(operations.get(self._name(options), image_id), options)
+
+    def list_images(self, **options: Unpack[ListOptions]) -> Iterator[results.ImageRecord]:
+        """Yield records by id, a page at a time."""
+        token, more = "", True
+        while more:
+            records, token = self._run(operations.page(self._name(options), token, options), options)
+            more = bool(token)
+            yield from records
+
+    def delete_images(self, image_ids: Sequence[str], **options: Unpack[CallOptions]) -> results.Deleted:
+        """Delete up to 1,000 images; no search shows them from now on."""
+        return self._run(operations.delete(self._name(options), image_ids), options)
+
+    def delete_images_where(self, where: Where, **options: Unpack[CallOptions]) -> results.Deleted:
+        """Delete all images that a filter holds for."""
+        return self._run(operations.delete_where(self._name(options), where), options)
+
+    def create_collection(self, name: str, **options: Unpack[CollectionOptions]) -> results.Collection:
+        """Make a collection."""
+        return self._run(operations.create_collection(name, options), options)
+
+    def get_collection(self, name: str) -> results.Collection:
+        """Describe a collection."""
+        return self._run(operations.get_collection(name), {})
+
+    def list_collections(self) -> Iterator[results.Collection]:
+        """Yield every collection, by name."""
+        token, more = "", True
+        while more:
+            found, token = self._run(operations.collection_page(token), {})
+            more = bool(token)
+            yield from found
+
+    def delete_collection(self, name: str, *, force: bool = False) -> None:
+        """Delete a collection; one that holds images only with `force`."""
+        self._run(operations.delete_collection(name, force), {})
+
+    def list_models(self) -> list[results.Model]:
+        """Return the models that a collection can be made with, by name."""
+        return self._run(operations.list_models(), {})
+
+    def _name(self, options: Mapping[str, Any]) -> str:
+        return str(options.get("collection", self._collection))
+
+    def _run(self, operation: Operation[Result], options: Mapping[str, Any]) -> Result:
+        method = getattr(self.stub, operation.method)
+        try:
+            return operation.read(method(operation.request, timeout=options.get("timeout_seconds")))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None

@@ -1,0 +1,71 @@
+"""Files that are replaced while a server runs, such as certificates: what they hold, always whole."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+class Unusable(Exception):
+    """Files do not hold what they are for. The message is for the operator; it repeats nothing of what they hold."""
+
+
+class Watched(Generic[T]):
+    """What some files hold, read again while they may change.
+
+    A change counts once two looks in a row have seen the same, so that files are not taken while somebody writes them.
+    What is no good then changes nothing but the log.
+
+    Args:
+        what: What the files are, for the log and for errors.
+        files: Where it stands.
+        parse: Makes a value of their contents; raises Unusable.
+    """
+
+    def __init__(self, what: str, files: Sequence[Path], parse: Callable[[Sequence[bytes]], T]) -> None:
+        self._what = what
+        self._files = files
+        self._parse = parse
+        self._taken = self._seen = self._read()
+        self.value = self._parsed(self._taken)
+
+    async def watch(self, interval_seconds: float) -> None:
+        """Look at the files, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(interval_seconds)
+            self.look(await asyncio.to_thread(self._read))
+
+    def look(self, found: Sequence[bytes]) -> None:
+        """Take what was found, if it is new, has been seen before, and is good."""
+        settled, self._seen = found == self._seen, found
+        if settled and found != self._taken:
+            self._taken = found
+            try:
+                self.value = self._parsed(found)
+            except Unusable as problem:
+                _log.error("files not taken", files=self._what, problem=str(problem))
+            else:
+                _log.info("files taken", files=self._what)
+
+    def _parsed(self, contents: Sequence[bytes]) -> T:
+        try:
+            return self._parse(contents)
+        except Unusable as problem:
+            raise Unusable(f"{self._what}: {problem}") from None
+
+    def _read(self) -> Sequence[bytes]:
+        """Return the contents; empty for a file that cannot be read, which no parser takes."""
+        return [_content(file) for file in self._files]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
