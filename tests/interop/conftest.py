@@ -17,6 +17,7 @@ from tests.interop.clients import LANGUAGES
 from tests.interop.site import Site
 from tests.serving import serving
 
+READER_TOKEN = "a-token-of-a-reader"
 _SEARCH = {
     # The lease is the tests'.
     "LIKENESS_SEARCH_SWEEP_INTERVAL_SECONDS": "3600",
@@ -30,7 +31,7 @@ _SEARCH = {
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pictures that the table names."""
     directory = tmp_path_factory.mktemp("photos")
-    photos.write(directory, LANGUAGES)
+    photos.write(directory, [*LANGUAGES, "python"])
     return directory
 
 
@@ -40,24 +41,26 @@ async def site(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Asyn
     with running_stack(tmp_path_factory.mktemp("stack"), **_SEARCH) as running:
         ports = running.stack.settings.ports
         addresses = {name: ports.address(name) for name in ("gateway", "embedder", "search")}
-        async with serving(gateway.app.build, _crowded(addresses)) as crowded:
+        tokens = tmp_path_factory.mktemp("tokens") / "tokens.toml"
+        tokens.write_text(f'[[token]]\nname = "shop"\nrole = "reader"\ntoken = "{READER_TOKEN}"\n')
+        async with (
+            serving(
+                gateway.app.build, gateway_settings(addresses, max_in_flight=1, default_deadline_seconds=1)
+            ) as crowded,
+            serving(gateway.app.build, gateway_settings(addresses, tokens_file=tokens)) as guarded,
+        ):
             await crowded.ready()
-            made = Site(running.stack, addresses | {"crowded": crowded.address})
+            await guarded.ready()
+            made = Site(running.stack, addresses | {"crowded": crowded.address, "guarded": guarded.address})
             await _fill(made, pictures)
             yield made
 
 
-def _crowded(addresses: dict[str, str]) -> GatewaySettings:
-    return GatewaySettings(
-        port=0,
-        health_port=0,
-        drain_seconds=0,
-        grace_seconds=0,
-        max_in_flight=1,
-        default_deadline_seconds=1,
-        embedder_address=addresses["embedder"],
-        search_address=addresses["search"],
-    )
+def gateway_settings(addresses: dict[str, str], **settings: Any) -> GatewaySettings:
+    """Return the settings of one more gateway before the same services."""
+    here: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0, "grace_seconds": 0}
+    behind = {"embedder_address": addresses["embedder"], "search_address": addresses["search"]}
+    return GatewaySettings(**here | behind | settings)
 
 
 async def _fill(site: Site, pictures: Path) -> None:

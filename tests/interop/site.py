@@ -27,7 +27,7 @@ _CROWD = "crowd"
 
 @dataclass(frozen=True)
 class Site:
-    """A stack of processes, and where its parts answer: `crowded` is a gateway with a single place."""
+    """A stack, and where its parts answer. A `crowded` gateway has one place, a `guarded` one asks for tokens."""
 
     stack: Stack
     addresses: dict[str, str]

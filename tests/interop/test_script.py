@@ -7,6 +7,7 @@ import pytest
 
 from tests.interop import table
 from tests.interop.clients import LANGUAGES, Client, running
+from tests.interop.conftest import READER_TOKEN
 from tests.interop.photos import sha256
 from tests.interop.site import Site, condition
 
@@ -27,6 +28,7 @@ def names(client: Client, pictures: Path) -> dict[str, str]:
         "mine": f"of-{client.language}",
         "photos": str(pictures),
         "language": client.language,
+        "reader_token": READER_TOKEN,
         "sha256_of_3": sha256(pictures / "3.png"),
     }
 
