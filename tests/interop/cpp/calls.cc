@@ -255,7 +255,8 @@ Status bytes(const Channel& channel, ClientContext* context, const json& with, j
   const grpc::Slice slice(from_base64(text(with, "request_bytes")));
   const grpc::ByteBuffer request(&slice, 1);
   grpc::ByteBuffer answer;
-  const grpc::internal::RpcMethod method(text(with, "method").c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+  const std::string name = text(with, "method");
+  const grpc::internal::RpcMethod method(name.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
   return grpc::internal::BlockingUnaryCall(channel.get(), method, context, request, &answer);
 }
 
