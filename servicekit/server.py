@@ -10,7 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import hangups, reflection, security, stopping
+from servicekit import hangups, listening, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
@@ -83,6 +83,7 @@ async def run(
 
     Raises:
         RuntimeError: a port is taken.
+        ConnectionRefusedError: gRPC has closed the port by itself.
         SystemExit: certificates or tokens cannot be used.
     """
     on_signals = stop is None
@@ -105,7 +106,7 @@ async def run(
         ):
             _log.info("serving", port=port, health_port=health_port)
             started(Ports(port, health_port))
-            await stop.wait()
+            await listening.until(stop, settings.host, port, interval_seconds=settings.health_interval_seconds)
             _log.info("draining", seconds=settings.drain_seconds)
             await health.drain()
             await asyncio.sleep(settings.drain_seconds)
