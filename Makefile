@@ -35,7 +35,7 @@ test: .venv/dev.stamp ## Run every test, after installing the servers that they 
 
 test-interop: .venv/dev.stamp ## Generate, compile and run a client in each of six other languages
 	@tests/install.sh servers interop
-	@$(MAKE) -C tests/interop
+	@$(MAKE) --silent -j2 -C tests/interop
 	.venv/bin/python -m pytest -m interop tests/interop $(ARGS)
 
 test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster that kubectl reaches, with the images of `make images`
