@@ -15,10 +15,11 @@ STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test test-k8s chaos keras plants bench images lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-interop test-images test-k8s chaos keras plants bench images lint types protos models lock \
+	clean .tools/protos
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -32,6 +33,11 @@ down: .venv/local.stamp ## Stop what `up` started; what is stored stays
 test: .venv/dev.stamp ## Run every test, after installing the servers that they need
 	@tests/install.sh
 	.venv/bin/python -m pytest $(ARGS)
+
+test-interop: .venv/dev.stamp ## Generate, compile and run a client in each of six other languages
+	@tests/install.sh servers interop
+	@$(MAKE) --silent -j2 -C tests/interop
+	.venv/bin/python -m pytest -m interop tests/interop $(ARGS)
 
 test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster that kubectl reaches, with the images of `make images`
 	@tests/install.sh checkov
@@ -59,6 +65,11 @@ images: ## Build the images of the services with a container engine
 		docker build --quiet --file deploy/Dockerfile --target "$$part" --tag "likeness-$$part:$(VERSION)" \
 			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
 	done
+
+test-images: .venv/dev.stamp ## Build the images and try the compose stack: restarts under load, scaling, backup
+	@$(require_engine)
+	@tests/install.sh stand_ins
+	.venv/bin/python -m pytest -v -s -m long tests/images $(ARGS)
 
 lint: .venv/dev.stamp ## Check style, and the contract against the last release's
 	@tests/install.sh buf

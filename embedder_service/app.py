@@ -19,10 +19,10 @@ from embedder_service.file_reader import FolderReader
 from embedder_service.http_reader import AiohttpReader
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
+from embedder_service.metrics import EmbedderMetrics
 from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
 from embedder_service.pictures import Limits
-from embedder_service.ports import Observer
 from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
@@ -51,19 +51,21 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
-    observer = Observer()
+    metrics = EmbedderMetrics()
+    metrics.threads(decode=decoders, inference=max(runs, run_threads))
     with (
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
         ThreadPoolExecutor(settings.uri_reads, "read") as reading,
     ):
-        engine = Engine(inferring, run_threads, settings.trial_seconds)
+        engine = Engine(inferring, run_threads, settings.trial_seconds, metrics)
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
         places = Turnstile(runs)
-        registry = Registry({}, lambda model: Line(model, places, bounds, observer))
+        registry = Registry({}, lambda model: Line(model, places, bounds, metrics))
+        metrics.show(registry)
         async with (
             DecoderPool.open(
-                decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
+                decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=metrics
             ) as decoder,
             _uris(settings, reading) as reader,
         ):
@@ -71,10 +73,12 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
                 _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
             )
             async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
-                yield _app(settings, Embedder(registry, decoder, reader), registry, reloader)
+                yield _app(settings, Embedder(registry, decoder, reader), registry, reloader, metrics)
 
 
-def _app(settings: EmbedderSettings, embedder: Embedder, registry: Registry, reloader: Reloader) -> App:
+def _app(
+    settings: EmbedderSettings, embedder: Embedder, registry: Registry, reloader: Reloader, metrics: EmbedderMetrics
+) -> App:
     draining = asyncio.Event()
     streams = Streams(embedder, Window(settings.stream_window_images, settings.stream_window_bytes), draining)
     servicer = EmbedderServicer(embedder, streams, registry)
@@ -88,6 +92,7 @@ def _app(settings: EmbedderSettings, embedder: Embedder, registry: Registry, rel
         parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
         draining=draining,
         reload=reloader.reload,
+        metrics=metrics,
     )
 
 

@@ -151,6 +151,9 @@ class Observer:
     def waited(self, model: str, seconds: float) -> None:
         """One image's pixels were ready so long before a run took them."""
 
+    def prepared(self, model: str, seconds: float) -> None:
+        """One run's tensor took so long to be made of pixels; told on the run's own thread."""
+
     def ran(self, model: str, images: int, seconds: float) -> None:
         """One run over so many images took so long."""
 
