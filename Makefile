@@ -15,10 +15,10 @@ STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test test-interop test-k8s chaos plants bench images lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-interop test-k8s chaos keras plants bench images lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -45,6 +45,9 @@ test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster th
 chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 200 kills; SEED= repeats a run
 	@tests/install.sh
 	ROUNDS="$(or $(ROUNDS),110)" SEED="$(SEED)" .venv/bin/python -m pytest -v tests/chaos $(ARGS)
+
+keras: .venv/dev.stamp .tools/keras/complete ## Compare exported networks with Keras's own output
+	.venv/bin/python -m pytest -s -m long tests/keras $(ARGS)
 
 plants: .venv/dev.stamp ## Plant known bugs, one at a time, and demand that the tests notice each
 	@tests/install.sh
@@ -134,6 +137,12 @@ endef
 
 .tools/protos:
 	@tests/install.sh protos
+
+.tools/keras/complete: tests/keras/requirements.txt
+	@$(require)
+	$(PYTHON) -m venv .tools/keras
+	.tools/keras/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 .tools/uv:
 	@$(require)

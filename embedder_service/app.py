@@ -1,7 +1,7 @@
 """The embedder's composition root."""
 
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,17 +12,24 @@ import structlog
 from embedder_service import cpus, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
+from embedder_service.file_reader import FolderReader
+from embedder_service.http_reader import AiohttpReader
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
+from embedder_service.line import Bounds, Line
+from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
-from embedder_service.ports import ModelSource
+from embedder_service.ports import Observer
+from embedder_service.reading import UriReading
+from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
-from embedder_service.roster import Roster
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_admin import ModelAdminServicer
 from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
 from embedder_service.trial import Trial
+from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -44,36 +51,54 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(decode_threads, "decode") as decoding,
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
+        ThreadPoolExecutor(settings.uri_reads, "read") as reading,
     ):
-        engine = Engine(inferring, run_threads, settings.max_batch, settings.trial_seconds)
-        decoder = PillowDecoder(decoding, _limits(settings), settings.extra_formats)
+        engine = Engine(inferring, run_threads, settings.trial_seconds)
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
+        places = Turnstile(runs)
+        registry = Registry({}, lambda model: Line(model, places, bounds, Observer()))
+        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats)
         folders = ModelFolders(
             _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
         )
-        async with _kept_in_step(folders) as (roster, reloader):
-            embedder = Embedder(roster, decoder, max_decoding=decode_threads, max_waiting=settings.max_waiting_images)
+        async with (
+            _uris(settings, reading) as reader,
+            _kept_in_step(Reloader(folders, registry), registry) as reloader,
+        ):
             yield App(
-                services=[
-                    Service(_NAME, partial(_register, embedder), roles.EMBEDDER),
-                    Service(_INFERENCE, partial(_register_inference, embedder), roles.INFERENCE),
-                    Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
-                ],
-                checks=[embedder],
+                services=_services(registry, Embedder(registry, decoder, reader), reloader),
+                checks=[registry],
                 parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
                 reload=reloader.reload,
             )
 
 
+def _services(registry: Registry, embedder: Embedder, reloader: Reloader) -> list[Service]:
+    return [
+        Service(_NAME, partial(_register, embedder, registry), roles.EMBEDDER),
+        Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
+        Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+    ]
+
+
 @asynccontextmanager
-async def _kept_in_step(source: ModelSource) -> AsyncIterator[tuple[Roster, Reloader]]:
-    roster = Roster()
-    reloader = Reloader(source, roster)
+async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator[Reloader]:
     try:
         await reloader.reload()
-        yield roster, reloader
+        yield reloader
     finally:
         await reloader.close()
-        await roster.close()
+        await registry.close()
+
+
+@asynccontextmanager
+async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
+    prefixes = AllowedPrefixes(settings.uri_prefixes)
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        files = FolderReader(threads, prefixes.folders, max_bytes)
+        seconds = settings.uri_timeout_seconds
+        yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
 
 
 def _trial(settings: EmbedderSettings) -> Trial:
@@ -93,12 +118,12 @@ def _limits(settings: EmbedderSettings) -> Limits:
     )
 
 
-def _register(embedder: Embedder, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder), server)
+def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)
 
 
-def _register_inference(embedder: Embedder, server: grpc.aio.Server) -> None:
-    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder), server)
+def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder, registry), server)
 
 
 def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:

@@ -1,22 +1,35 @@
 """From pictures to vectors: which models, one decoding a picture, and an error for each picture that has one."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from embedder_service.line import Line
 from embedder_service.model_card import Geometry, ModelCard
-from embedder_service.ports import CONTENT, DecodedImage, ImageDecoder, Model, ModelNotFound, UriNotAllowed, Vectors
-from embedder_service.roster import Roster
+from embedder_service.ports import (
+    CONTENT,
+    URI,
+    DecodedImage,
+    ImageDecoder,
+    ImageTooLarge,
+    Pixels,
+    UriNotAllowed,
+    UriReader,
+    UriUnreadable,
+    Vectors,
+)
+from embedder_service.registry import Registry
 from servicekit import deadline, errors
 
+Result = TypeVar("Result")
+
 MAX_IMAGES = 64
-_MAX_NAME_CHARS = 64
 # Vectors shorter than this have no direction that means anything.
 _MIN_LENGTH = 1e-6
-_RETRY_AFTER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +61,12 @@ Outcome = EmbeddedImage | errors.ServiceError
 
 
 class Embedder:
-    """Embeds pictures with any of its models.
+    """Embeds pictures with any of the models that are served."""
 
-    Args:
-        roster: The models.
-        decoder: What decodes.
-        max_decoding: Pictures in the decoder's hands at once; others wait here, in order, and can be given up.
-        max_waiting: Pictures taken on and not yet answered, over all calls.
-    """
-
-    name = "models"
-
-    def __init__(self, roster: Roster, decoder: ImageDecoder, *, max_decoding: int, max_waiting: int) -> None:
-        self._roster = roster
+    def __init__(self, registry: Registry, decoder: ImageDecoder, reader: UriReader) -> None:
+        self._registry = registry
         self._decoder = decoder
-        self._decoding = asyncio.Semaphore(max_decoding)
-        self._max_waiting = max_waiting
-        self._waiting = 0
-
-    async def check(self) -> None:
-        """Raise if no model is served."""
-        if not self._roster.models:
-            raise errors.Unavailable("no model is served")
-
-    def cards(self) -> list[ModelCard]:
-        """Return every model's card, by name."""
-        return [model.card for model in self._roster.models.values()]
-
-    def card(self, name: str) -> ModelCard:
-        """Return one model's card.
-
-        Raises:
-            ModelNotFound: it is not served.
-        """
-        return self._find(name).card
+        self._reader = reader
 
     async def embed(self, images: Sequence[ImageSource], names: Sequence[str]) -> list[Outcome]:
         """Return what became of each of `images`, in order, with the models `names`, or with all if there are none.
@@ -90,94 +75,118 @@ class Embedder:
             InvalidField: no image, too many, or a model named twice.
             ModelNotFound: a model is not served.
             Overloaded: too many pictures are waiting already.
+            DeadlineExceeded: the caller's time is over, or too little of it is left.
         """
-        models = self._choose(names)
-        if not 1 <= len(images) <= MAX_IMAGES:
-            raise errors.invalid_field("images", f"has {len(images)} images; 1 to {MAX_IMAGES} are taken")
-        geometries = list(dict.fromkeys(model.card.preprocessing.geometry for model in models))
-        with self._roster.hold(models), self._places(len(images)):
-            decoded = await asyncio.gather(*(self._decode(i, image, geometries) for i, image in enumerate(images)))
-            readable = [image for image in decoded if isinstance(image, DecodedImage)]
-            vectors = iter(await _infer(models, geometries, readable))
-        return [
-            _outcome(i, image, models, next(vectors)) if isinstance(image, DecodedImage) else image
-            for i, image in enumerate(decoded)
-        ]
+        with self._registry.lend(names) as lines:
+            if not 1 <= len(images) <= MAX_IMAGES:
+                raise errors.invalid_field("images", f"has {len(images)} images; 1 to {MAX_IMAGES} are taken")
+            with _admitted(lines, len(images)):
+                work = [self._embed(f"images[{i}]", image, lines, bulk=False) for i, image in enumerate(images)]
+                return await _all(work)
 
-    def _choose(self, names: Sequence[str]) -> list[Model]:
-        if not self._roster.models:
-            raise errors.Unavailable("no model is served")
-        chosen = {name: self._find(name) for name in names}
-        if len(chosen) < len(names):
-            twice = next(i for i, name in enumerate(names) if name in names[:i])
-            raise errors.invalid_field(f"models[{twice}]", f"{names[twice]} is named twice")
-        return list((chosen or self._roster.models).values())
+    async def embed_one(self, place: str, image: ImageSource, names: Sequence[str]) -> Outcome:
+        """Do the same for one picture of a stream, after all that unary calls wait for; `place` is its field's path."""
+        with self._registry.lend(names) as lines:
+            return await self._embed(place, image, lines, bulk=True)
 
-    def _find(self, name: str) -> Model:
-        if name not in self._roster.models:
-            shown = name[:_MAX_NAME_CHARS]
-            raise ModelNotFound(f"model {shown!r} is not served", resource=errors.Resource("model", shown))
-        return self._roster.models[name]
-
-    @contextmanager
-    def _places(self, count: int) -> Iterator[None]:
-        if self._waiting + count > self._max_waiting:
-            raise errors.Overloaded(
-                f"{self._waiting} images are waiting already; the limit is {self._max_waiting}",
-                retry_after_seconds=_RETRY_AFTER_SECONDS,
-            )
-        self._waiting += count
+    async def _embed(self, place: str, source: ImageSource, lines: Sequence[Line], *, bulk: bool) -> Outcome:
+        """Read the picture first if it comes as an address: nobody waits for a place that waits for another machine."""
+        if source.uri is None:
+            if not source.content:
+                return errors.invalid_field(place, "has no content")
+            return await self._embed_content(place, CONTENT, source.content, lines, bulk=bulk)
         try:
-            yield
-        finally:
-            self._waiting -= count
+            async with self._reader.content(source.uri) as content:
+                return await self._embed_content(place, URI, content, lines, bulk=bulk)
+        except (UriNotAllowed, UriUnreadable, ImageTooLarge) as error:
+            return error.relocated(URI, f"{place}.{URI}")
+
+    async def _embed_content(
+        self, place: str, field: str, content: bytes, lines: Sequence[Line], *, bulk: bool
+    ) -> Outcome:
+        """Wait for a place with every model, decode, and run the models side by side.
+
+        Places are taken in the order of the models' names, and so never in a circle.
+        """
+        with _Places() as places:
+            for line in lines:
+                await places.enter(line, bulk=bulk)
+            geometries = list(dict.fromkeys(line.card.preprocessing.geometry for line in lines))
+            decoded = await self._decode(f"{place}.{field}", content, geometries, bulk=bulk)
+            if isinstance(decoded, errors.ServiceError):
+                return decoded
+            with deadline.stage("infer"):
+                pixels = [decoded.pixels[geometries.index(line.card.preprocessing.geometry)] for line in lines]
+                work = zip(lines, pixels, strict=True)
+                rows = await _all([places.infer(line, image, bulk=bulk) for line, image in work])
+        return _outcome(place, decoded, lines, list(map(_unit, rows)))
 
     async def _decode(
-        self, index: int, source: ImageSource, geometries: Sequence[Geometry]
+        self, field: str, content: bytes, geometries: Sequence[Geometry], *, bulk: bool
     ) -> DecodedImage | errors.ServiceError:
-        path = f"images[{index}]"
-        if source.uri is not None:
-            return _uri_not_allowed(f"{path}.uri")
-        if not source.content:
-            return errors.invalid_field(path, "has no content")
-        async with self._decoding:
-            with deadline.stage("decode"):
-                try:
-                    return await self._decoder.decode(source.content, geometries)
-                except errors.InvalidArgument as error:
-                    return error.relocated(CONTENT, f"{path}.{CONTENT}")
+        with deadline.stage("decode"):
+            try:
+                return await self._decoder.decode(content, geometries, bulk=bulk)
+            except errors.InvalidArgument as error:
+                return error.relocated(CONTENT, field)
 
 
-def _uri_not_allowed(field: str) -> UriNotAllowed:
-    problem = "is under no prefix that this server may read"
-    return UriNotAllowed(f"{field}: {problem}", violations=[errors.Violation(field, problem)])
+class _Places:
+    """The places that one picture holds: one with each of its models, until that model has done with it."""
+
+    def __init__(self) -> None:
+        self._held: list[Line] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for line in tuple(self._held):
+            self._leave(line)
+
+    async def enter(self, line: Line, *, bulk: bool) -> None:
+        await line.ahead.enter(bulk=bulk)
+        self._held.append(line)
+
+    async def infer(self, line: Line, pixels: Pixels, *, bulk: bool) -> Vectors:
+        vector = await line.infer(pixels, bulk=bulk)
+        self._leave(line)
+        return vector
+
+    def _leave(self, line: Line) -> None:
+        self._held.remove(line)
+        line.ahead.leave()
 
 
-async def _infer(
-    models: Sequence[Model], geometries: Sequence[Geometry], images: Sequence[DecodedImage]
-) -> list[tuple[Vectors | None, ...]]:
-    """Return, for each of `images`, each model's unit vector, or None where the model gave nothing of use."""
-    if not images:
-        return []
-    places = [geometries.index(model.card.preprocessing.geometry) for model in models]
-    with deadline.stage("infer"):
-        batches = await asyncio.gather(
-            *(model.infer([image.pixels[at] for image in images]) for model, at in zip(models, places, strict=True))
-        )
-    return list(zip(*map(_unit_rows, batches), strict=True))
+@contextmanager
+def _admitted(lines: Sequence[Line], count: int) -> Iterator[None]:
+    with ExitStack() as queues:
+        for line in lines:
+            queues.enter_context(line.admit(count))
+        yield
 
 
-def _unit_rows(batch: Vectors) -> list[Vectors | None]:
-    """Divide each row by its length; None for one that has no length, or none that is finite."""
-    lengths = np.linalg.norm(batch.astype(np.float64), axis=1)
-    usable = np.isfinite(lengths) & (lengths > _MIN_LENGTH)
-    units = (batch / np.where(usable, lengths, 1)[:, None]).astype(np.float32)
-    return [row if good else None for row, good in zip(units, usable, strict=True)]
+async def _all(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Do everything at once; where one thing fails, give up the others."""
+    if len(work) == 1:
+        return [await work[0]]
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
-def _outcome(index: int, image: DecodedImage, models: Sequence[Model], vectors: Sequence[Vectors | None]) -> Outcome:
-    embeddings = [Embedding(m.card, v) for m, v in zip(models, vectors, strict=True) if v is not None]
-    if len(embeddings) == len(models):
+def _unit(row: Vectors) -> Vectors | None:
+    """Divide a vector by its length; None for one that has no length, or none that is finite."""
+    length = np.linalg.norm(row.astype(np.float64))
+    return (row / length).astype(np.float32) if np.isfinite(length) and length > _MIN_LENGTH else None
+
+
+def _outcome(place: str, image: DecodedImage, lines: Sequence[Line], vectors: Sequence[Vectors | None]) -> Outcome:
+    embeddings = [Embedding(line.card, v) for line, v in zip(lines, vectors, strict=True) if v is not None]
+    if len(embeddings) == len(lines):
         return EmbeddedImage(image, embeddings)
-    silent = [m.card.name for m, v in zip(models, vectors, strict=True) if v is None]
-    return errors.Internal(f"images[{index}]: no vector came out of {', '.join(silent)}")
+    silent = [line.card.name for line, v in zip(lines, vectors, strict=True) if v is None]
+    return errors.Internal(f"{place}: no vector came out of {', '.join(silent)}")

@@ -22,6 +22,7 @@ from embedder_service.ports import (
     ImageUndecodable,
     Pixels,
 )
+from embedder_service.turnstile import Turnstile
 from servicekit import errors
 
 Result = TypeVar("Result")
@@ -63,15 +64,17 @@ class Limits:
 class PillowDecoder(ImageDecoder):
     """Decodes in the threads of `executor`; Pillow lets go of the interpreter lock while it works."""
 
-    def __init__(self, executor: Executor, limits: Limits, extra_formats: Sequence[str] = ()) -> None:
+    def __init__(self, executor: Executor, at_once: int, limits: Limits, extra_formats: Sequence[str] = ()) -> None:
         self._executor = executor
+        self._places = Turnstile(at_once)
         self._limits = limits
         self._formats = (*DEFAULT_FORMATS, *extra_formats)
 
-    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+    async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         """See ImageDecoder."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._decode, content, geometries)
+        async with self._places.place(bulk=bulk):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self._decode, content, geometries)
 
     def _decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
         """Read the first frame, upright and in RGB, and fit it to each of `geometries`."""

@@ -1,14 +1,21 @@
 """ONNX Runtime: networks are loaded, tried and run."""
 
 import asyncio
+import ctypes
+import mmap
 import os
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
+import structlog
 
 from embedder_service.model_card import ModelCard, Preprocessing
 from embedder_service.ports import Model, ModelUnusable, Pixels, Vectors
@@ -16,9 +23,11 @@ from embedder_service.tensors import InputBuilder, pool
 
 _TENSOR_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 _LOG_NOTHING = 4
+_GRAPH, _WEIGHTS = "optimised.onnx", "weights"
 _TRIAL_IMAGES = 2
 # Far below what any network gives, and far above what single precision makes of zero.
 _MIN_LENGTH = 1e-6
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +36,13 @@ class Engine:
 
     executor: Executor
     threads: int
-    """For one run of one network."""
-    max_batch: int
-    """Pictures in one run: what its memory is bounded by."""
+    """For a run that is alone."""
     trial_seconds: float
     """Time that a network may take over its first two pictures."""
 
 
 class OnnxModel(Model):
-    """A network in a session of its own.
+    """A network in two sessions that share its weights: one for runs that are alone, one for runs side by side.
 
     Raises:
         ModelUnusable: the file, or what the card says of it, is wrong.
@@ -44,39 +51,37 @@ class OnnxModel(Model):
     def __init__(self, card: ModelCard, content: bytes, engine: Engine) -> None:
         self._card = card
         self._engine = engine
-        self._session = _session(content, engine.threads)
+        self._sessions = _sessions(content, engine.threads)
         self._input = InputBuilder(card.preprocessing)
-        _check_graph(self._session, card.preprocessing, self._input.shape)
-        self._input_name = self._session.get_inputs()[0].name
+        _check_graph(self._sessions.alone, card.preprocessing, self._input.shape)
+        self._input_name = self._sessions.alone.get_inputs()[0].name
         self._try()
+        _give_memory_back()
 
     @property
     def card(self) -> ModelCard:
         """See Model."""
         return self._card
 
-    async def infer(self, images: Sequence[Pixels]) -> Vectors:
+    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
         """See Model."""
-        size = self._engine.max_batch
-        batches = [images[start : start + size] for start in range(0, len(images), size)]
-        return np.concatenate([await self._infer(batch) for batch in batches])
-
-    async def close(self) -> None:
-        """See Model."""
-        del self._session
-
-    async def _infer(self, batch: Sequence[Pixels]) -> Vectors:
         options = ort.RunOptions()
+        run = partial(self._run, self._sessions.alone if alone else self._sessions.beside, images, options)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, self._run, batch, options)
+            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, run)
         except asyncio.CancelledError:
             # Nobody waits for the run any more; it ends between two nodes of the graph.
             options.terminate = True
             raise
 
-    def _run(self, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
+    def close(self) -> None:
+        """See Model."""
+        del self._sessions
+        _give_memory_back()
+
+    def _run(self, session: ort.InferenceSession, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
         feed = {self._input_name: self._input.build(batch)}
-        (output,) = self._session.run([self._card.preprocessing.output_tensor], feed, options)
+        (output,) = session.run([self._card.preprocessing.output_tensor], feed, options)
         return pool(output, self._card.preprocessing)
 
     def _try(self) -> None:
@@ -87,7 +92,7 @@ class OnnxModel(Model):
         timer = threading.Timer(self._engine.trial_seconds, _terminate, [options])
         timer.start()
         try:
-            vectors = self._run(list(noise), options)
+            vectors = self._run(self._sessions.alone, list(noise), options)
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
             raise ModelUnusable(f"its trial run failed: {_first_line(error)}") from None
         finally:
@@ -102,12 +107,66 @@ def try_network(card: ModelCard, content: bytes) -> None:
         ModelUnusable: it cannot be served.
     """
     with ThreadPoolExecutor(1) as executor:
-        OnnxModel(
-            card, content, Engine(executor, threads=1, max_batch=_TRIAL_IMAGES, trial_seconds=threading.TIMEOUT_MAX)
-        )
+        OnnxModel(card, content, Engine(executor, threads=1, trial_seconds=threading.TIMEOUT_MAX))
 
 
-def _session(content: bytes, threads: int) -> ort.InferenceSession:
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """One network, loaded for two ways to run it."""
+
+    alone: ort.InferenceSession
+    """On several threads."""
+    beside: ort.InferenceSession
+    """On one thread: side by side such runs take less of the processors than runs that share a pool of threads."""
+    weights: npt.NDArray[np.uint8] | None = None
+    """What the sessions read their weights from, for as long as they live."""
+
+
+def _sessions(content: bytes, threads: int) -> _Sessions:
+    if threads > 1:
+        try:
+            return _sharing(content, threads)
+        except (OSError, ModelUnusable) as problem:
+            _log.warning("sessions do not share their weights: one serves for all", problem=str(problem))
+    session = _session(content, _options(threads))
+    return _Sessions(session, session)
+
+
+def _sharing(content: bytes, threads: int) -> _Sessions:
+    """Have ONNX Runtime optimise the graph once and write it, weights apart, to files that are gone when this returns.
+
+    The weights are mapped: both sessions use the same pages, which the system may drop and read again.
+    """
+    with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
+        options = _options(threads)
+        options.optimized_model_filepath = f"{folder}/{_GRAPH}"
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
+        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+        options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
+        _session(content, options)
+        graph, weights = Path(folder, _GRAPH).read_bytes(), _mapped(Path(folder, _WEIGHTS))
+    alone, beside = (_session(graph, _of_optimised(count, weights)) for count in (threads, 1))
+    return _Sessions(alone, beside, weights)
+
+
+def _mapped(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a file's bytes; none for a file that is not there, since the graph has no large weights."""
+    if not path.exists():
+        return np.empty(0, np.uint8)
+    with path.open("rb") as file:
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def _of_optimised(threads: int, weights: npt.NDArray[np.uint8]) -> ort.SessionOptions:
+    options = _options(threads)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if weights.size:
+        options.add_session_config_entry("session.use_external_initializer_file_buffers_directly", "1")
+        options.add_external_initializers_from_files_in_memory([_WEIGHTS], [weights], [weights.size])
+    return options
+
+
+def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -117,12 +176,23 @@ def _session(content: bytes, threads: int) -> ort.InferenceSession:
     # Weights outside the file are not in its hash. ONNX Runtime would look for them in the working directory; nothing
     # can lie in this folder, and it refuses whatever leads out of it.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    return options
+
+
+def _session(content: bytes, options: ort.SessionOptions) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 it raises a class of its own for each of its codes, and others
         raise ModelUnusable(f"ONNX Runtime does not load model.onnx: {_first_line(error)}") from None
     session._model_bytes = None  # noqa: SLF001 it would keep the whole file in memory for a fallback that has no use here
     return session
+
+
+def _give_memory_back() -> None:
+    """Return what loading or closing has freed to the system: the C library would keep twice the size of the file."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the GNU library alone
+    if trim:
+        trim(0)
 
 
 def _first_line(error: Exception) -> str:

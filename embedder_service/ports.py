@@ -1,6 +1,7 @@
 """What the core needs of others, the values that pass between them, and what can go wrong with a picture."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ Vectors = npt.NDArray[np.float32]
 
 CONTENT = "content"
 """The field that an ImageDecoder's errors are about, within its image."""
+URI = "uri"
+"""The field that a UriReader's errors are about, within its image."""
 
 
 class ImageUndecodable(errors.InvalidArgument):
@@ -43,6 +46,12 @@ class UriNotAllowed(errors.PermissionDenied):
     """The picture is at an address that this server does not read."""
 
     reason = "URI_NOT_ALLOWED"
+
+
+class UriUnreadable(errors.FailedPrecondition):
+    """There is no picture at an address, or none that comes in time."""
+
+    reason = "URI_UNREADABLE"
 
 
 class ModelNotFound(errors.NotFound):
@@ -72,10 +81,10 @@ class DecodedImage:
 class ImageDecoder(Protocol):
     """Turns encoded pictures into pixels: the work of one picture in one place, which may be another process."""
 
-    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+    async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         """Decode `content` once, and resize and crop it for each of `geometries`.
 
-        May be called any number of times at once; the adapter bounds how many are worked on.
+        May be called any number of times at once; the adapter bounds how many are worked on, and lets `bulk` work wait.
 
         Raises:
             ImageUndecodable, ImageTooLarge, ImageTooComplex: the picture is at fault; they name the field CONTENT.
@@ -89,17 +98,19 @@ class Model(Protocol):
     def card(self) -> ModelCard:
         """What it is, and what it must be given."""
 
-    async def infer(self, images: Sequence[Pixels]) -> Vectors:
-        """Return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
+    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
+        """Run once; return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
 
-        May be called any number of times at once; the adapter bounds how many run, and cuts large batches up.
+        May be called any number of times at once; whoever calls bounds how many run, and how large a batch is.
+        Cancelled, it ends soon, and uses no processor from then on.
 
         Args:
             images: At least one, each of the size that `card.preprocessing.geometry` says.
+            alone: Whether to use every processor for this run, since none else is under way.
         """
 
-    async def close(self) -> None:
-        """Let go of what the model holds. Nobody uses it any more, and no run is under way."""
+    def close(self) -> None:
+        """Let go of the memory; nothing is under way, and nothing will be."""
 
 
 @dataclass(slots=True)
@@ -128,3 +139,63 @@ TryFolder = Callable[[Path], None]
 """Finds out whether a folder of a model can be loaded without harm; raises ModelUnusable. Waits for that."""
 LoadModel = Callable[[ModelCard, bytes], Model]
 """Makes a model of a card and of the ONNX file that the card's hash is of; raises ModelUnusable."""
+
+
+class Observer:
+    """Is told what happens to images. Does nothing with it: whoever wants to know overrides what it wants to know."""
+
+    def decoded(self, seconds: float, reason: str) -> None:
+        """One decoding took so long, from a free worker to pixels; `reason` is its error's, or empty."""
+
+    def waited(self, model: str, seconds: float) -> None:
+        """One image's pixels were ready so long before a run took them."""
+
+    def ran(self, model: str, images: int, seconds: float) -> None:
+        """One run over so many images took so long."""
+
+    def refused(self, reason: str, images: int) -> None:
+        """So many images were refused for `reason` before they cost anything."""
+
+
+class UriReader(Protocol):
+    """Gives what stands at addresses. Its errors name the field URI."""
+
+    def content(self, uri: str) -> AbstractAsyncContextManager[bytes]:
+        """Give the bytes at an address, with memory set aside for them while the block runs.
+
+        Raises:
+            UriNotAllowed, UriUnreadable, ImageTooLarge.
+        """
+
+
+class FileReader(Protocol):
+    """Reads files of this machine."""
+
+    async def read(self, path: str) -> bytes:
+        """Return a file, or raise UriNotAllowed where links lead out of the allowed folders, or as UriReader does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An answer that names another address."""
+
+    to: str
+
+
+class HttpReader(Protocol):
+    """Asks other machines."""
+
+    async def get(self, url: str) -> bytes | Moved:
+        """Return what an address answers, following nothing; raise as UriReader does."""
+
+
+def unreadable(problem: str, **metadata: str) -> UriUnreadable:
+    """Return the error that an address gives no picture."""
+    return UriUnreadable(f"{URI}: {problem}", violations=[errors.Violation(URI, problem)], metadata=metadata)
+
+
+def too_large(limit_bytes: int) -> ImageTooLarge:
+    """Return the error that what stands at an address has too many bytes; how many is not waited for."""
+    problem = f"has over {limit_bytes:,} bytes, which is the limit"
+    metadata = {"unit": "bytes", "limit": str(limit_bytes)}
+    return ImageTooLarge(f"{URI}: {problem}", violations=[errors.Violation(URI, problem)], metadata=metadata)

@@ -8,6 +8,7 @@ import grpc
 from embedder_service.embedding import Embedder, ImageSource, Outcome
 from embedder_service.model_card import ModelCard
 from embedder_service.ports import Vectors
+from embedder_service.registry import Registry
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from servicekit import errors, status
 
@@ -33,8 +34,9 @@ _ENCODINGS: dict[int, Encode] = {
 class EmbedderServicer(embedder_pb2_grpc.EmbedderServiceServicer):
     """Every method but StreamEmbed, which this release does not have."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, registry: Registry) -> None:
         self._embedder = embedder
+        self._registry = registry
 
     async def Embed(self, request: embedder_pb2.EmbedRequest, context: Context) -> embedder_pb2.EmbedResponse:
         encode = _encoding(request.encoding)
@@ -44,10 +46,10 @@ class EmbedderServicer(embedder_pb2_grpc.EmbedderServiceServicer):
     async def ListModels(
         self, request: embedder_pb2.ListModelsRequest, context: Context
     ) -> embedder_pb2.ListModelsResponse:
-        return embedder_pb2.ListModelsResponse(models=[_model(card) for card in self._embedder.cards()])
+        return embedder_pb2.ListModelsResponse(models=[_model(card) for card in self._registry.cards()])
 
     async def GetModel(self, request: embedder_pb2.GetModelRequest, context: Context) -> embedder_pb2.GetModelResponse:
-        return embedder_pb2.GetModelResponse(model=_model(self._embedder.card(request.name)))
+        return embedder_pb2.GetModelResponse(model=_model(self._registry.card(request.name)))
 
 
 def _encoding(number: int) -> Encode:

@@ -3,8 +3,10 @@
 import typer
 
 from embedder_service.model_tools.command_add import add, presets
+from embedder_service.model_tools.command_export import export
 from embedder_service.model_tools.command_inspect import list_models, show, verify
 from embedder_service.model_tools.command_pull import pull
+from embedder_service.model_tools.command_quantize import quantize
 from embedder_service.model_tools.terminal import Commands
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -20,7 +22,9 @@ def likeness_models() -> None:
 
 
 app.command()(pull)
+app.command()(export)
 app.command()(add)
+app.command()(quantize)
 app.command("list")(list_models)
 app.command()(show)
 app.command()(verify)

@@ -10,8 +10,6 @@ from embedder_service.model_tools import adding, options, storing, terminal
 from embedder_service.model_tools.graph import Network
 from embedder_service.model_tools.presets import PRESETS
 
-Filter = Literal["NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS"]
-
 
 def add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file, of one picture in and anything out.")],
@@ -32,7 +30,7 @@ def add(
     resize_px: Annotated[
         int | None, typer.Option(min=1, max=4096, help="Shorter side before the middle is cut out.")
     ] = None,
-    resize_filter: Annotated[Filter | None, typer.Option(help="Pillow's filter, if not the preset's.")] = None,
+    resize_filter: Annotated[options.Filter | None, typer.Option(help="Pillow's filter, if not the preset's.")] = None,
     description: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     license: Annotated[str, typer.Option(help="Its licence.")] = "",  # noqa: A002 the option's name
     source: Annotated[str, typer.Option(help="Where it comes from; else the file's name.")] = "",

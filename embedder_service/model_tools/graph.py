@@ -83,6 +83,11 @@ class Network:
             raise ToolError(f"{path} is no ONNX file that can be read: {_first_line(error)}") from None
         return cls(model)
 
+    @classmethod
+    def parse(cls, content: bytes) -> "Network":
+        """Read the bytes of a file that holds all of its weights."""
+        return cls(ModelProto.FromString(content))
+
     @property
     def input(self) -> Input:
         """Its one input.

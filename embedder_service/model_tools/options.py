@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of
 PresetName = Annotated[
     str, typer.Option("--preset", "-p", metavar="PRESET", help=f"What pictures become: {', '.join(PRESETS)}.")
 ]
+Filter = Literal["NEAREST", "BOX", "BILINEAR", "HAMMING", "BICUBIC", "LANCZOS"]
 HERE = Path("models")
 
 

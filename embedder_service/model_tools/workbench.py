@@ -17,7 +17,6 @@ from embedder_service.ports import Model, ModelUnusable, Vectors
 
 _LIMITS = Limits(max_bytes=2**28, max_pixels=2**28, max_side_px=65_535, max_jpeg_scans=1000)
 _TRIAL_SECONDS = 600.0
-_BATCH = 8
 # A batch may be summed in another order than one picture.
 _SAME = 0.99999
 
@@ -26,8 +25,8 @@ class Workbench:
     """Loads models and gives them pictures. Every method raises ToolError where the embedder would refuse a model."""
 
     def __init__(self, executor: ThreadPoolExecutor, threads: int) -> None:
-        self.decoder = PillowDecoder(executor, _LIMITS, ("TIFF", "AVIF"))
-        self._load = partial(OnnxModel, engine=Engine(executor, threads, _BATCH, _TRIAL_SECONDS))
+        self.decoder = PillowDecoder(executor, threads, _LIMITS, ("TIFF", "AVIF"))
+        self._load = partial(OnnxModel, engine=Engine(executor, threads, _TRIAL_SECONDS))
 
     def read(self, folder: Path) -> model_folder.ModelFiles:
         """Return what a folder holds."""

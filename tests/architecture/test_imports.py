@@ -6,7 +6,7 @@ from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, f
 
 ROLES = ("__main__", "settings", "app", "servicer", "ports", "roles")
 ADAPTERS = {
-    "embedder_service": {"images", "onnx_model", "catalog", "trial"},
+    "embedder_service": {"images", "onnx_model", "file_reader", "http_reader", "catalog", "trial"},
     "search_service": {"milvus_store", "redis_store", "lite_server"},
     "gateway": {"clients"},
 }
@@ -19,6 +19,7 @@ MAY_IMPORT = {
 
 # Each heavy library, and the only files that import it.
 HEAVY = {
+    "aiohttp": {"embedder_service/http_reader.py"},
     "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
     "matplotlib": {"likeness/plot.py"},

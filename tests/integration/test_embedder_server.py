@@ -73,7 +73,7 @@ async def test_over_the_bound_images_are_refused_and_told_when_to_come_back(serv
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
         full = asyncio.create_task(until_served(stub, embedder_pb2.EmbedRequest(images=[BLACK] * 64, models=["slow"])))
-        one = embedder_pb2.EmbedRequest(images=[NOISE], models=["colour"])
+        one = embedder_pb2.EmbedRequest(images=[NOISE], models=["slow"])
         error = await refusal(until_refused(stub, one))
         assert isinstance(error, errors.Unavailable)
         assert (error.code_reason, error.retry_after_seconds) == ("OVERLOADED", 0.5)

@@ -21,7 +21,7 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def decoder(thread: ThreadPoolExecutor) -> PillowDecoder:
-    return PillowDecoder(thread, LIMITS)
+    return PillowDecoder(thread, 1, LIMITS)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ Models = dict[str, Model]
 
 @pytest.fixture(scope="module")
 def models(thread: ThreadPoolExecutor) -> Models:
-    engine = Engine(thread, threads=1, max_batch=8, trial_seconds=10)
+    engine = Engine(thread, threads=1, trial_seconds=10)
     files = [model_folder.read(folder) for folder in model_folder.below(BUILT_IN)]
     return {each.card.name: OnnxModel(each.card, each.content, engine) for each in files}
 

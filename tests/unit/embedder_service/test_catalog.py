@@ -30,8 +30,8 @@ Write = Callable[[Path], object]
 
 async def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
     """Load what tests make; the processes of trials have tests of their own."""
-    engine = Engine(thread, threads=1, max_batch=8, trial_seconds=0.5)
-    decoder = PillowDecoder(thread, LIMITS)
+    engine = Engine(thread, threads=1, trial_seconds=0.5)
+    decoder = PillowDecoder(thread, 1, LIMITS)
     folders = ModelFolders(repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread)
     return await folders.load({})
 

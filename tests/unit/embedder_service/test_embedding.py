@@ -11,10 +11,14 @@ import pytest
 
 from embedder_service.embedding import EmbeddedImage, Embedder, ImageSource, Outcome
 from embedder_service.images import PillowDecoder
+from embedder_service.line import Bounds, Line
 from embedder_service.model_card import Geometry, ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
-from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, UriNotAllowed
-from embedder_service.roster import Roster
+from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, Observer, UriNotAllowed
+from embedder_service.reading import UriReading
+from embedder_service.registry import Registry
+from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
@@ -39,14 +43,14 @@ class Gate(ImageDecoder):
         self.inside = 0
         self.most_inside = 0
 
-    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+    async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         self.asked.append(geometries)
         self.arrivals.put_nowait(content)
         self.inside += 1
         self.most_inside = max(self.inside, self.most_inside)
         try:
             await self.open.wait()
-            return await self._decoder.decode(content, geometries)
+            return await self._decoder.decode(content, geometries, bulk=bulk)
         finally:
             self.inside -= 1
 
@@ -56,15 +60,20 @@ def gate(decoder: PillowDecoder) -> Gate:
     return Gate(decoder)
 
 
+NO_READER: Any = None
+NOTHING_ALLOWED = UriReading(AllowedPrefixes([]), NO_READER, NO_READER, at_once=1, timeout_seconds=1)
+
+
 @pytest.fixture
 def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
-    def embedder(max_decoding: int = 2, max_waiting: int = 64, **networks: tuple[bytes, dict[str, Any]]) -> Embedder:
-        engine = Engine(thread, threads=1, max_batch=8, trial_seconds=10)
+    def embedder(max_ahead: int = 4, max_waiting: int = 64, **networks: tuple[bytes, dict[str, Any]]) -> Embedder:
+        engine = Engine(thread, threads=1, trial_seconds=10)
         models = {}
         for name, (content, preprocessing) in sorted((networks or NETWORKS).items()):
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
             models[name] = OnnxModel(card, content, engine)
-        return Embedder(Roster(models), gate, max_decoding=max_decoding, max_waiting=max_waiting)
+        bounds, places = Bounds(max_batch=8, max_waiting=max_waiting, max_ahead=max_ahead), Turnstile(1)
+        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate, NOTHING_ALLOWED)
 
     return embedder
 
@@ -113,7 +122,6 @@ async def test_without_names_every_model_answers_in_order_of_name(make: MakeEmbe
     embedder = make()
     (outcome,) = await embedder.embed(SOURCES[:1], [])
     assert [embedding.card.name for embedding in embedded(outcome).embeddings] == ["average", "bgr", "other_size"]
-    assert [card.name for card in embedder.cards()] == ["average", "bgr", "other_size"]
 
 
 async def test_a_picture_is_decoded_once_and_resized_once_a_size(make: MakeEmbedder, gate: Gate) -> None:
@@ -168,26 +176,12 @@ async def test_an_unknown_model_is_not_found(make: MakeEmbedder) -> None:
     with pytest.raises(ModelNotFound) as caught:
         await make().embed(SOURCES, ["average", "x" * 1000])
     assert caught.value.resource == errors.Resource("model", "x" * 64)
-    with pytest.raises(ModelNotFound):
-        make().card("x")
 
 
 async def test_a_model_named_twice_is_refused(make: MakeEmbedder) -> None:
     with pytest.raises(errors.InvalidField) as caught:
         await make().embed(SOURCES, ["average", "bgr", "average"])
     assert fields(caught.value) == ["models[2]"]
-
-
-async def test_with_no_model_nothing_can_be_done(gate: Gate) -> None:
-    embedder = Embedder(Roster(), gate, max_decoding=1, max_waiting=64)
-    with pytest.raises(errors.Unavailable):
-        await embedder.embed(SOURCES, [])
-    with pytest.raises(errors.Unavailable):
-        await embedder.check()
-
-
-async def test_with_a_model_the_check_passes(make: MakeEmbedder) -> None:
-    await make().check()
 
 
 async def test_over_the_bound_pictures_are_refused_until_others_are_done(make: MakeEmbedder, gate: Gate) -> None:
@@ -215,10 +209,10 @@ async def test_a_call_that_is_given_up_gives_its_places_back(make: MakeEmbedder,
     assert gate.inside == 0
     gate.open.set()
     assert len(await embedder.embed(SOURCES[:1] * 64, ["average"])) == 64
-    assert len(gate.asked) == 2 + 64  # two were with the decoder; those that waited never got there
+    assert len(gate.asked) == 4 + 64  # four were with the decoder; those that waited never got there
 
 
-async def test_no_more_pictures_are_decoded_at_once_than_may_be(make: MakeEmbedder, gate: Gate) -> None:
-    embedder = make(max_decoding=3, max_waiting=128)
+async def test_no_more_pictures_are_decoded_ahead_than_may_be(make: MakeEmbedder, gate: Gate) -> None:
+    embedder = make(max_ahead=3, max_waiting=128)
     await asyncio.gather(*(embedder.embed(SOURCES * 4, ["average"]) for _ in range(5)))
     assert gate.most_inside == 3

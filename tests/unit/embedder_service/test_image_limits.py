@@ -111,7 +111,7 @@ from embedder_service.images import PillowDecoder
 from tests import embedder_images
 from tests.unit.embedder_service.conftest import LIMITS
 with ThreadPoolExecutor(1) as thread:
-    decoder = PillowDecoder(thread, LIMITS)
+    decoder = PillowDecoder(thread, 1, LIMITS)
     asyncio.run(decoder.decode(embedder_images.black_png(8, 8), []))
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 80 * 2**20,) * 2)

@@ -177,7 +177,7 @@ async def test_other_formats_are_refused(decoder: PillowDecoder, kind: str) -> N
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF"])
 async def test_tiff_and_avif_are_read_where_the_operator_allows_them(thread: ThreadPoolExecutor, kind: str) -> None:
-    decoded = await PillowDecoder(thread, LIMITS, [kind]).decode(images.encode(RGB, kind), [])
+    decoded = await PillowDecoder(thread, 1, LIMITS, [kind]).decode(images.encode(RGB, kind), [])
     assert (decoded.format, decoded.width_px, decoded.height_px) == (kind, WIDTH, HEIGHT)
 
 
@@ -190,11 +190,11 @@ async def test_deep_tiff_is_scaled(
     thread: ThreadPoolExecutor, values: npt.NDArray[Any], expected: npt.NDArray[Any]
 ) -> None:
     size = Geometry(values.shape[1], values.shape[0], "NEAREST", 0)
-    decoded = await PillowDecoder(thread, LIMITS, ["TIFF"]).decode(images.encode(values, "TIFF"), [size])
+    decoded = await PillowDecoder(thread, 1, LIMITS, ["TIFF"]).decode(images.encode(values, "TIFF"), [size])
     np.testing.assert_array_equal(decoded.pixels[0], grey(expected))
 
 
 async def test_tiff_of_real_numbers_is_refused(thread: ThreadPoolExecutor) -> None:
     """They have no range that white could be the end of."""
     with pytest.raises(ImageUndecodable):
-        await PillowDecoder(thread, LIMITS, ["TIFF"]).decode(images.encode(np.ones((2, 2), np.float32), "TIFF"), [])
+        await PillowDecoder(thread, 1, LIMITS, ["TIFF"]).decode(images.encode(np.ones((2, 2), np.float32), "TIFF"), [])

@@ -23,7 +23,7 @@ MEANS, STDS = [0.4, 0.5, 0.6], [0.1, 0.2, 0.3]
 
 def load(thread: ThreadPoolExecutor, content: bytes, dimension: int, **preprocessing: Any) -> OnnxModel:
     fields = embedder_models.card("m", content, dimension, **preprocessing)
-    engine = Engine(thread, threads=1, max_batch=2, trial_seconds=10)
+    engine = Engine(thread, threads=1, trial_seconds=10)
     return OnnxModel(ModelCard.model_validate(fields), content, engine)
 
 
@@ -78,19 +78,6 @@ async def test_only_the_output_asked_for_is_read(thread: ThreadPoolExecutor) -> 
     np.testing.assert_allclose(await model.infer(PICTURES), [p.mean((0, 1)) / 255 for p in PICTURES], rtol=1e-5)
 
 
-async def test_large_batches_are_cut_up_and_keep_their_order(thread: ThreadPoolExecutor) -> None:
-    """The network adds the size of its batch to what it gives; 2 is the limit here."""
-    content = network(
-        MEAN,
-        node("Shape", ["input"], ["size"], end=1),
-        node("Cast", ["size"], ["count"], to=FLOAT),
-        node("Add", ["mean", "count"], ["feature"]),
-    )
-    vectors = await load(thread, content, 3).infer(PICTURES)
-    sizes = np.array([2, 2, 2, 2, 1])
-    np.testing.assert_allclose(vectors, [p.mean((0, 1)) / 255 + n for p, n in zip(PICTURES, sizes, strict=True)])
-
-
 class Announcing(ThreadPoolExecutor):
     """Says when it has begun on something."""
 
@@ -119,16 +106,46 @@ async def test_a_run_that_nobody_waits_for_ends() -> None:
             assert (await model.infer(PICTURES)).shape == (5, 3)
 
 
-def test_a_run_uses_the_threads_it_may(thread: ThreadPoolExecutor) -> None:
-    content = embedder_models.average_colour()
-    fields = embedder_models.card("m", content, 3)
-    engine = Engine(thread, threads=3, max_batch=2, trial_seconds=10)
-    options = OnnxModel(ModelCard.model_validate(fields), content, engine)._session.get_session_options()
-    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 1)
+def threaded(thread: ThreadPoolExecutor, threads: int = 3) -> OnnxModel:
+    """A network whose 192 x 64 weights are large enough to be shared."""
+    content = network(
+        node("Flatten", ["input"], ["row"]),
+        node("MatMul", ["row", "weights"], ["feature"]),
+        weights=np.random.default_rng(0).normal(size=(192, 64)).astype(np.float32),
+    )
+    fields = embedder_models.card("m", content, 64)
+    return OnnxModel(ModelCard.model_validate(fields), content, Engine(thread, threads, trial_seconds=10))
+
+
+def test_a_run_that_is_alone_uses_every_thread_and_others_one(thread: ThreadPoolExecutor) -> None:
+    sessions = threaded(thread)._sessions
+    options = [session.get_session_options() for session in (sessions.alone, sessions.beside)]
+    assert [(each.intra_op_num_threads, each.inter_op_num_threads) for each in options] == [(3, 1), (1, 1)]
+
+
+async def test_both_sessions_read_the_same_weights_and_give_the_same(thread: ThreadPoolExecutor) -> None:
+    """The graph's own file is gone by then, and the weights that were in it are mapped once."""
+    model, plain = threaded(thread), threaded(thread, threads=1)
+    weights = model._sessions.weights
+    assert weights is not None
+    assert weights.size >= 192 * 64 * 4
+    assert plain._sessions.alone is plain._sessions.beside
+    expected = await plain.infer(PICTURES)
+    for alone in (True, False):
+        np.testing.assert_allclose(await model.infer(PICTURES, alone=alone), expected, rtol=1e-4)
+
+
+async def test_without_a_temporary_folder_one_session_serves_for_both(
+    thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    model = threaded(thread)
+    assert model._sessions.alone is model._sessions.beside
+    assert (await model.infer(PICTURES)).shape == (5, 64)
 
 
 def test_a_trial_has_a_time_limit(thread: ThreadPoolExecutor) -> None:
     content = embedder_models.endless()
     card = ModelCard.model_validate(embedder_models.card("m", content, 3))
     with pytest.raises(ModelUnusable, match="trial run failed"):
-        OnnxModel(card, content, Engine(thread, threads=1, max_batch=2, trial_seconds=0.05))
+        OnnxModel(card, content, Engine(thread, threads=1, trial_seconds=0.05))

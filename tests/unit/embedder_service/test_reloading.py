@@ -1,13 +1,15 @@
-"""Models change under calls that go on."""
+"""What is served follows the folders of models."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from embedder_service.line import Bounds, Line
 from embedder_service.model_card import ModelCard
-from embedder_service.ports import Catalog, Model, ModelSource, Pixels, Vectors
+from embedder_service.ports import Catalog, Model, ModelSource, Observer, Pixels, Vectors
+from embedder_service.registry import Registry
 from embedder_service.reloading import Change, Reloader
-from embedder_service.roster import Roster
+from embedder_service.turnstile import Turnstile
 from tests import embedder_models
 
 
@@ -16,17 +18,17 @@ class Noting(Model):
 
     def __init__(self, name: str) -> None:
         self._card = ModelCard.model_validate(embedder_models.card(name, b"network", 3))
-        self.closed = asyncio.Event()
+        self.closed = False
 
     @property
     def card(self) -> ModelCard:
         return self._card
 
-    async def infer(self, images: Sequence[Pixels]) -> Vectors:
+    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
         raise NotImplementedError
 
-    async def close(self) -> None:
-        self.closed.set()
+    def close(self) -> None:
+        self.closed = True
 
 
 class Shelf(ModelSource):
@@ -46,45 +48,14 @@ class Shelf(ModelSource):
         return self.catalog
 
 
-async def test_a_model_that_nobody_uses_is_closed_at_once() -> None:
-    old, new, kept = Noting("a"), Noting("a"), Noting("b")
-    roster = Roster({"a": old, "b": kept})
-    await roster.replace({"a": new, "b": kept})
-    assert roster.models == {"a": new, "b": kept}
-    assert old.closed.is_set()
-    assert not new.closed.is_set()
-    assert not kept.closed.is_set()
-
-
-async def test_a_model_that_calls_use_is_closed_after_the_last_of_them() -> None:
-    used, idle, last = Noting("used"), Noting("idle"), Noting("last")
-    roster = Roster({"used": used, "idle": idle, "last": last})
-    with roster.hold([used]):
-        with roster.hold([used]):
-            replacing = asyncio.create_task(roster.replace({"last": last}))
-            async with asyncio.timeout(10):
-                await idle.closed.wait()
-        await roster.replace({})
-        assert last.closed.is_set()
-        assert not used.closed.is_set()
-    async with asyncio.timeout(10):
-        await replacing
-    assert used.closed.is_set()
-
-
-async def test_a_call_that_fails_lets_go_of_its_models_too() -> None:
-    old = Noting("a")
-    roster = Roster({"a": old})
-    with suppress(ValueError), roster.hold([old]):
-        raise ValueError
-    async with asyncio.timeout(10):
-        await roster.close()
-    assert old.closed.is_set()
+def registry() -> Registry:
+    bounds, places = Bounds(max_batch=8, max_waiting=64, max_ahead=8), Turnstile(1)
+    return Registry({}, lambda model: Line(model, places, bounds, Observer()))
 
 
 async def test_a_reload_says_what_has_changed() -> None:
-    shelf, roster = Shelf(), Roster()
-    reloader = Reloader(shelf, roster)
+    shelf = Shelf()
+    reloader = Reloader(shelf, registry())
     kept, old, new = Noting("kept"), Noting("changed"), Noting("changed")
     shelf.catalog = Catalog({"changed": old, "gone": Noting("gone"), "kept": kept}, {"bad": "wrong"})
     assert await reloader.reload() == Change(["changed", "gone", "kept"], [], [], {"bad": "wrong"})
@@ -92,11 +63,12 @@ async def test_a_reload_says_what_has_changed() -> None:
     shelf.catalog = Catalog({"changed": new, "kept": kept, "new": Noting("new")})
     assert await reloader.reload() == Change(["new"], ["changed"], ["gone"], {})
     assert reloader.parts() == {"changed": True, "kept": True, "new": True}
+    assert (old.closed, new.closed, kept.closed) == (True, False, False)
 
 
 async def test_reloads_do_not_overtake_each_other_nor_end_with_their_callers() -> None:
-    shelf, roster = Shelf(), Roster()
-    reloader = Reloader(shelf, roster)
+    shelf = Shelf()
+    reloader = Reloader(shelf, registry())
     shelf.open.clear()
     first = asyncio.create_task(reloader.reload())
     await shelf.begun.wait()

@@ -1,0 +1,223 @@
+"""The queue in front of one model: bounded, in order of urgency, and rid of what nobody waits for."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from embedder_service.model_card import ModelCard
+from embedder_service.ports import Model, Observer, Pixels, Vectors
+from embedder_service.turnstile import Turnstile
+from servicekit import deadline, errors
+
+_RETRY_AFTER_SECONDS = 0.5
+# How much the latest run counts in the time that a run is expected to take.
+_WEIGHT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a model's queue may hold."""
+
+    max_batch: int
+    """Images in one run."""
+    max_waiting: int
+    """Images of unary calls that are taken on and not yet answered."""
+    max_ahead: int
+    """Images that are being decoded or run; the others wait as the bytes that came."""
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    """One image whose pixels are ready."""
+
+    image: Pixels
+    since: float
+    ends_at: float
+    vector: "asyncio.Future[Vectors]"
+    run: "_Run | None" = None
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One batch that is under way."""
+
+    jobs: Sequence[_Job]
+    task: "asyncio.Task[Vectors]"
+
+
+@dataclass(slots=True)
+class _Users:
+    """Counts the calls that have a model in their hands."""
+
+    count: int = 0
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Line:
+    """Runs one model for all calls: runs side by side under load, alone on all processors otherwise.
+
+    Args:
+        model: What runs.
+        runs: The places for runs, which all models share.
+        bounds: Of this queue.
+        observer: Is told of each wait and each run.
+    """
+
+    def __init__(self, model: Model, runs: Turnstile, bounds: Bounds, observer: Observer) -> None:
+        self.model = model
+        self.ahead = Turnstile(bounds.max_ahead)
+        self._runs = runs
+        self._bounds = bounds
+        self._observer = observer
+        self._ready: tuple[deque[_Job], ...] = (deque(), deque())
+        self._seekers: set[asyncio.Task[None]] = set()
+        self._admitted = 0
+        self._users = _Users()
+        self._run_seconds = 0.0
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+        return self.model.card
+
+    @property
+    def admitted(self) -> int:
+        """Images of unary calls that are taken on and not yet answered."""
+        return self._admitted
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep the model from being closed while the block runs."""
+        self._users.count += 1
+        try:
+            yield
+        finally:
+            self._users.count -= 1
+            if not self._users.count:
+                self._users.gone.set()
+
+    async def close(self) -> None:
+        """Close the model once nobody uses it. Nobody new may come."""
+        while self._users.count:
+            self._users.gone.clear()
+            await self._users.gone.wait()
+        self.model.close()
+
+    @contextmanager
+    def admit(self, count: int) -> Iterator[None]:
+        """Take on so many images of one call for the block.
+
+        Raises:
+            Overloaded: too many are taken on already.
+            DeadlineExceeded: their turn would come after the caller's time.
+        """
+        self._refuse(count)
+        self._admitted += count
+        try:
+            yield
+        finally:
+            self._admitted -= count
+
+    async def infer(self, image: Pixels, *, bulk: bool = False) -> Vectors:
+        """Return the pooled output for one image, [card.dimension], float32, not yet of length 1.
+
+        Raises:
+            DeadlineExceeded: the run would end after the caller's time.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        job = _Job(image, now, now + deadline.remaining(math.inf), loop.create_future())
+        self._ready[bulk].append(job)
+        self._seek(bulk)
+        try:
+            return await job.vector
+        finally:
+            if job.run and all(each.vector.cancelled() for each in job.run.jobs):
+                job.run.task.cancel()
+
+    def _refuse(self, count: int) -> None:
+        limit = self._bounds.max_waiting
+        if self._admitted + count > limit:
+            self._observer.refused(errors.Overloaded.reason, count)
+            raise errors.Overloaded(
+                f"{self._admitted} images are waiting already; the limit is {limit}",
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+            )
+        expected = self._admitted * self._run_seconds / self._runs.places
+        if self._admitted and expected > deadline.remaining(math.inf):
+            self._observer.refused(errors.DeadlineExceeded.reason, count)
+            raise _too_late("queue")
+
+    def _seek(self, bulk: bool) -> None:
+        """See to it that somebody takes what is ready: at most one task for every place there is."""
+        if len(self._seekers) < self._runs.places:
+            task = asyncio.create_task(self._serve(bulk))
+            self._seekers.add(task)
+            task.add_done_callback(self._seekers.discard)
+
+    async def _serve(self, bulk: bool) -> None:
+        while any(self._ready):
+            async with self._runs.place(bulk=bulk and not self._ready[False]):
+                if batch := self._take():
+                    await self._run(batch)
+
+    def _take(self) -> list[_Job]:
+        """Take what waits longest of what is most urgent: its share, where several runs could go on side by side."""
+        size = min(self._bounds.max_batch, -(-sum(map(len, self._ready)) // self._runs.places))
+        batch: list[_Job] = []
+        now = asyncio.get_running_loop().time()
+        for queue in self._ready:
+            while queue and len(batch) < size:
+                job = queue.popleft()
+                if self._wanted(job, now):
+                    batch.append(job)
+        return batch
+
+    def _wanted(self, job: _Job, now: float) -> bool:
+        """Leave out what was given up, and what is hopeless while others wait for its place."""
+        if job.vector.done():
+            return False
+        if any(self._ready) and job.ends_at < now + self._run_seconds / 2:
+            self._observer.refused(errors.DeadlineExceeded.reason, 1)
+            job.vector.set_exception(_too_late("infer"))
+            return False
+        return True
+
+    async def _run(self, jobs: Sequence[_Job]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        images = [job.image for job in jobs]
+        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)))
+        for job in jobs:
+            job.run = run
+            self._observer.waited(self.card.name, started - job.since)
+        await asyncio.wait([run.task])
+        _hand_out(run)
+        self._note(len(jobs), loop.time() - started)
+
+    def _note(self, images: int, seconds: float) -> None:
+        self._observer.ran(self.card.name, images, seconds)
+        each = seconds / images
+        self._run_seconds += (each - self._run_seconds) * (_WEIGHT if self._run_seconds else 1)
+
+
+def _hand_out(run: _Run) -> None:
+    """Give each job its row, or what went wrong."""
+    waiting = [(row, job) for row, job in enumerate(run.jobs) if not job.vector.done()]
+    problem = None if run.task.cancelled() else run.task.exception()
+    for row, job in waiting:
+        if problem:
+            job.vector.set_exception(problem)
+        elif run.task.cancelled():
+            job.vector.cancel()
+        else:
+            job.vector.set_result(run.task.result()[row])
+
+
+def _too_late(stage: str) -> errors.DeadlineExceeded:
+    return errors.DeadlineExceeded(
+        f"the deadline would pass in stage {stage}: others are before it", metadata={"stage": stage}
+    )
