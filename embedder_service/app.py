@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,15 @@ from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.decode_pool import DecoderPool
 from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
+from embedder_service.file_reader import FolderReader
+from embedder_service.http_reader import AiohttpReader
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
+from embedder_service.metrics import EmbedderMetrics
+from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
 from embedder_service.pictures import Limits
-from embedder_service.ports import ImageDecoder, Observer
+from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
@@ -29,6 +33,7 @@ from embedder_service.settings import EmbedderSettings
 from embedder_service.stream import Streams, Window
 from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -46,24 +51,35 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
-    observer = Observer()
-    with ThreadPoolExecutor(runs, "infer") as inferring, ThreadPoolExecutor(processors, "load") as loading:
-        engine = Engine(inferring, run_threads, settings.trial_seconds)
+    metrics = EmbedderMetrics()
+    metrics.threads(decode=decoders, inference=max(runs, run_threads))
+    with (
+        ThreadPoolExecutor(runs, "infer") as inferring,
+        ThreadPoolExecutor(processors, "load") as loading,
+        ThreadPoolExecutor(settings.uri_reads, "read") as reading,
+    ):
+        engine = Engine(inferring, run_threads, settings.trial_seconds, metrics)
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
         places = Turnstile(runs)
-        registry = Registry({}, lambda model: Line(model, places, bounds, observer))
-        async with DecoderPool.open(
-            decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
-        ) as decoder:
+        registry = Registry({}, lambda model: Line(model, places, bounds, metrics))
+        metrics.show(registry)
+        async with (
+            DecoderPool.open(
+                decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=metrics
+            ) as decoder,
+            _uris(settings, reading) as reader,
+        ):
             folders = ModelFolders(
                 _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
             )
             async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
-                yield _app(settings, registry, decoder, reloader)
+                yield _app(settings, Embedder(registry, decoder, reader), registry, reloader, metrics)
 
 
-def _app(settings: EmbedderSettings, registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> App:
-    embedder, draining = Embedder(registry, decoder), asyncio.Event()
+def _app(
+    settings: EmbedderSettings, embedder: Embedder, registry: Registry, reloader: Reloader, metrics: EmbedderMetrics
+) -> App:
+    draining = asyncio.Event()
     streams = Streams(embedder, Window(settings.stream_window_images, settings.stream_window_bytes), draining)
     servicer = EmbedderServicer(embedder, streams, registry)
     return App(
@@ -76,6 +92,7 @@ def _app(settings: EmbedderSettings, registry: Registry, decoder: ImageDecoder, 
         parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
         draining=draining,
         reload=reloader.reload,
+        metrics=metrics,
     )
 
 
@@ -87,6 +104,16 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
     finally:
         await reloader.close()
         await registry.close()
+
+
+@asynccontextmanager
+async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
+    prefixes = AllowedPrefixes(settings.uri_prefixes)
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        files = FolderReader(threads, prefixes.folders, max_bytes)
+        seconds = settings.uri_timeout_seconds
+        yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
 
 
 def _trial(settings: EmbedderSettings) -> Trial:

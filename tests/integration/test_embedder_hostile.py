@@ -49,7 +49,7 @@ def request(content: bytes) -> embedder_pb2.EmbedRequest:
 
 
 async def test_hostile_pictures_get_their_reasons_and_harm_nobody(serve: Serve) -> None:
-    server = await serve(build, EmbedderSettings(port=0, health_port=0, drain_seconds=0))
+    server = await serve(build, EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0))
     expected = hostile()
     calls = [*expected, *[GOOD] * 4 * len(expected)]
     random.Random(1).shuffle(calls)
@@ -75,7 +75,7 @@ def slow(tmp_path: Path) -> Path:
 
 
 def settings(repository: Path, **changes: Any) -> EmbedderSettings:
-    return EmbedderSettings(port=0, health_port=0, drain_seconds=0, model_dirs=(repository,), **changes)
+    return EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0, model_dirs=(repository,), **changes)
 
 
 async def storm(server: Serving, calls: int, content: bytes) -> Counter[str]:
@@ -120,7 +120,7 @@ async def test_over_the_capacity_every_call_is_served_or_told_to_come_back(serve
 @pytest.mark.long
 async def test_ten_thousand_requests_leave_nothing_behind(serve: Serve) -> None:
     """Less than a kilobyte each, no thread and no descriptor, after the first two thousand; hostile ones among them."""
-    server = await serve(build, EmbedderSettings(port=0, health_port=0, drain_seconds=0))
+    server = await serve(build, EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0))
     own = psutil.Process()
     odd = [content for content in hostile() if len(content) < MIB]
     async with grpc.aio.insecure_channel(server.address) as channel:
