@@ -41,7 +41,7 @@ test-interop: .venv/dev.stamp ## Generate, compile and run a client in each of s
 
 test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster that kubectl reaches, with the images of `make images`
 	@tests/install.sh checkov
-	.venv/bin/python -m pytest -m "cluster or not cluster" tests/k8s $(ARGS)
+	.venv/bin/python -m pytest -m "cluster or not cluster" -v -s tests/k8s $(ARGS)
 
 chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 200 kills; SEED= repeats a run
 	@tests/install.sh
