@@ -8,8 +8,9 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from embedder_service.geometry import Geometry
 from embedder_service.line import Line
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.model_card import ModelCard
 from embedder_service.ports import (
     CONTENT,
     URI,
@@ -23,7 +24,7 @@ from embedder_service.ports import (
     Vectors,
 )
 from embedder_service.registry import Registry
-from servicekit import deadline, errors
+from servicekit import deadline, errors, spans
 
 Result = TypeVar("Result")
 
@@ -109,8 +110,9 @@ class Embedder:
         Places are taken in the order of the models' names, and so never in a circle.
         """
         with _Places() as places:
-            for line in lines:
-                await places.enter(line, bulk=bulk)
+            with spans.step("queue"):
+                for line in lines:
+                    await places.enter(line, bulk=bulk)
             geometries = list(dict.fromkeys(line.card.preprocessing.geometry for line in lines))
             decoded = await self._decode(f"{place}.{field}", content, geometries, bulk=bulk)
             if isinstance(decoded, errors.ServiceError):
@@ -124,7 +126,7 @@ class Embedder:
     async def _decode(
         self, field: str, content: bytes, geometries: Sequence[Geometry], *, bulk: bool
     ) -> DecodedImage | errors.ServiceError:
-        with deadline.stage("decode"):
+        with deadline.stage("decode"), spans.step("decode"):
             try:
                 return await self._decoder.decode(content, geometries, bulk=bulk)
             except errors.InvalidArgument as error:

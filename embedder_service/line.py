@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from embedder_service.model_card import ModelCard
 from embedder_service.ports import Model, Observer, Pixels, Vectors
 from embedder_service.turnstile import Turnstile
-from servicekit import deadline, errors
+from servicekit import deadline, errors, spans
 
 _RETRY_AFTER_SECONDS = 0.5
 # How much the latest run counts in the time that a run is expected to take.
@@ -46,6 +46,8 @@ class _Run:
 
     jobs: Sequence[_Job]
     task: "asyncio.Task[Vectors]"
+    began: float
+    ended: float = 0.0
 
 
 @dataclass(slots=True)
@@ -73,7 +75,8 @@ class Line:
         self._bounds = bounds
         self._observer = observer
         self._ready: tuple[deque[_Job], ...] = (deque(), deque())
-        self._seekers: set[asyncio.Task[None]] = set()
+        self._seekers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._admitted = 0
         self._users = _Users()
         self._run_seconds = 0.0
@@ -133,10 +136,18 @@ class Line:
         self._ready[bulk].append(job)
         self._seek(bulk)
         try:
-            return await job.vector
+            vector = await job.vector
+            self._trace(job)
+            return vector
         finally:
             if job.run and all(each.vector.cancelled() for each in job.run.jobs):
                 job.run.task.cancel()
+
+    def _trace(self, job: _Job) -> None:
+        if run := job.run:
+            name = self.card.name
+            spans.past("queue", job.since, run.began, model=name)
+            spans.past("inference", run.began, run.ended, model=name, images=len(run.jobs))
 
     def _refuse(self, count: int) -> None:
         limit = self._bounds.max_waiting
@@ -153,16 +164,21 @@ class Line:
 
     def _seek(self, bulk: bool) -> None:
         """See to it that somebody takes what is ready: at most one task for every place there is."""
-        if len(self._seekers) < self._runs.places:
+        if self._seekers < self._runs.places:
+            self._seekers += 1
             task = asyncio.create_task(self._serve(bulk))
-            self._seekers.add(task)
-            task.add_done_callback(self._seekers.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, bulk: bool) -> None:
-        while any(self._ready):
-            async with self._runs.place(bulk=bulk and not self._ready[False]):
-                if batch := self._take():
-                    await self._run(batch)
+        """Run until nothing is ready. It counts itself out in the same step: whatever comes later finds another."""
+        try:
+            while any(self._ready):
+                async with self._runs.place(bulk=bulk and not self._ready[False]):
+                    if batch := self._take():
+                        await self._run(batch)
+        finally:
+            self._seekers -= 1
 
     def _take(self) -> list[_Job]:
         """Take what waits longest of what is most urgent: its share, where several runs could go on side by side."""
@@ -190,13 +206,14 @@ class Line:
         loop = asyncio.get_running_loop()
         started = loop.time()
         images = [job.image for job in jobs]
-        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)))
+        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)), started)
         for job in jobs:
             job.run = run
             self._observer.waited(self.card.name, started - job.since)
         await asyncio.wait([run.task])
+        run.ended = loop.time()
         _hand_out(run)
-        self._note(len(jobs), loop.time() - started)
+        self._note(len(jobs), run.ended - started)
 
     def _note(self, images: int, seconds: float) -> None:
         self._observer.ran(self.card.name, images, seconds)

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.geometry import Geometry
+from embedder_service.model_card import ModelCard
 from servicekit import errors
 
 Pixels = npt.NDArray[np.uint8]
@@ -149,6 +150,9 @@ class Observer:
 
     def waited(self, model: str, seconds: float) -> None:
         """One image's pixels were ready so long before a run took them."""
+
+    def prepared(self, model: str, seconds: float) -> None:
+        """One run's tensor took so long to be made of pixels; told on the run's own thread."""
 
     def ran(self, model: str, images: int, seconds: float) -> None:
         """One run over so many images took so long."""

