@@ -1,7 +1,8 @@
 """The embedder's composition root."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -11,21 +12,28 @@ import structlog
 
 from embedder_service import cpus, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
-from embedder_service.images import Limits, PillowDecoder
+from embedder_service.file_reader import FolderReader
+from embedder_service.http_reader import AiohttpReader
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
 from embedder_service.metrics import EmbedderMetrics
+from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, try_network
-from embedder_service.ports import ImageDecoder
+from embedder_service.pictures import Limits
+from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_admin import ModelAdminServicer
 from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
+from embedder_service.stream import Streams, Window
 from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -39,43 +47,53 @@ _log = structlog.get_logger()
 async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     """Load the models, and close the threads behind the last call."""
     processors = cpus.available()
-    decode_threads = settings.decode_threads or processors
+    decoders = settings.decoders or processors
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
-    _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
+    _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
+    metrics = EmbedderMetrics()
+    metrics.threads(decode=decoders, inference=max(runs, run_threads))
     with (
-        ThreadPoolExecutor(decode_threads, "decode") as decoding,
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
+        ThreadPoolExecutor(settings.uri_reads, "read") as reading,
     ):
-        metrics = EmbedderMetrics()
-        metrics.threads(decode=decode_threads, inference=max(runs, run_threads))
         engine = Engine(inferring, run_threads, settings.trial_seconds, metrics)
-        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
         places = Turnstile(runs)
         registry = Registry({}, lambda model: Line(model, places, bounds, metrics))
         metrics.show(registry)
-        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats, metrics)
-        folders = ModelFolders(
-            _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
-        )
-        async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
-            yield App(
-                services=_services(registry, decoder, reloader),
-                checks=[registry],
-                parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
-                reload=reloader.reload,
-                metrics=metrics,
+        async with (
+            DecoderPool.open(
+                decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=metrics
+            ) as decoder,
+            _uris(settings, reading) as reader,
+        ):
+            folders = ModelFolders(
+                _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
             )
+            async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
+                yield _app(settings, Embedder(registry, decoder, reader), registry, reloader, metrics)
 
 
-def _services(registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> list[Service]:
-    embedder = Embedder(registry, decoder)
-    return [
-        Service(_NAME, partial(_register, embedder, registry), roles.EMBEDDER),
-        Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
-        Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
-    ]
+def _app(
+    settings: EmbedderSettings, embedder: Embedder, registry: Registry, reloader: Reloader, metrics: EmbedderMetrics
+) -> App:
+    draining = asyncio.Event()
+    streams = Streams(embedder, Window(settings.stream_window_images, settings.stream_window_bytes), draining)
+    servicer = EmbedderServicer(embedder, streams, registry)
+    return App(
+        services=[
+            Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer), roles.EMBEDDER),
+            Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
+            Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+        ],
+        checks=[registry],
+        parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
+        draining=draining,
+        reload=reloader.reload,
+        metrics=metrics,
+    )
 
 
 @asynccontextmanager
@@ -88,8 +106,22 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
         await registry.close()
 
 
+@asynccontextmanager
+async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
+    prefixes = AllowedPrefixes(settings.uri_prefixes)
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        files = FolderReader(threads, prefixes.folders, max_bytes)
+        seconds = settings.uri_timeout_seconds
+        yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
+
+
 def _trial(settings: EmbedderSettings) -> Trial:
     return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
+
+
+def _allowance(settings: EmbedderSettings) -> Allowance:
+    return Allowance(cpu_seconds=settings.decode_cpu_seconds, memory_bytes=settings.decode_memory_bytes)
 
 
 def _repositories(settings: EmbedderSettings) -> list[Path]:
@@ -103,10 +135,6 @@ def _limits(settings: EmbedderSettings) -> Limits:
         max_side_px=settings.max_image_side_px,
         max_jpeg_scans=settings.max_jpeg_scans,
     )
-
-
-def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)
 
 
 def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:

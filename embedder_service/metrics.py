@@ -36,7 +36,7 @@ class EmbedderMetrics(Metrics, Observer):
             "likeness_embedder_refused_images", "Images refused before they cost anything, by reason.", "reason"
         )
         self._threads = self.gauge(
-            "likeness_embedder_threads", "Threads that decode, and that ONNX Runtime may use at once.", "use"
+            "likeness_embedder_threads", "Processes that decode, and threads that ONNX Runtime may use at once.", "use"
         )
 
     def show(self, registry: Registry) -> None:

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class EmbedderServiceStub(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
@@ -62,7 +62,7 @@ class EmbedderServiceStub(object):
 
 class EmbedderServiceServicer(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
@@ -73,16 +73,19 @@ class EmbedderServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image, over 64 images, a model named twice), NOT_FOUND (MODEL_NOT_FOUND).
         Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
-        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED).
+        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), FAILED_PRECONDITION (URI_UNREADABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamEmbed(self, request_iterator, context):
-        """The same for a stream of images, each answered as it is done, in any order.
+        """The same for a stream of images, each answered as it is done, in any order. What is wrong with one is in its
+        result. The server reads on only as answers are taken: a caller writes and reads at the same time. Calls of Embed
+        go first. A server that stops answers what it has read and ends with UNAVAILABLE (DRAINING): what has no answer is
+        to be sent again.
 
-        Errors: those of Embed; UNIMPLEMENTED in this release.
+        Errors: only those that every call may end with. Errors of one image, in its result: those of Embed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +143,7 @@ def add_EmbedderServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class EmbedderService(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """

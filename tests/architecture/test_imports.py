@@ -6,7 +6,16 @@ from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, f
 
 ROLES = ("__main__", "settings", "app", "servicer", "ports", "metrics", "roles")
 ADAPTERS = {
-    "embedder_service": {"images", "onnx_model", "catalog", "metrics", "trial"},
+    "embedder_service": {
+        "images",
+        "decode_pool",
+        "onnx_model",
+        "file_reader",
+        "http_reader",
+        "catalog",
+        "metrics",
+        "trial",
+    },
     "search_service": {"milvus_store", "redis_store", "lite_server", "metrics"},
     "gateway": {"clients", "metrics"},
 }
@@ -19,6 +28,7 @@ MAY_IMPORT = {
 
 # Each heavy library, and the only files that import it.
 HEAVY = {
+    "aiohttp": {"embedder_service/http_reader.py"},
     "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
     "matplotlib": {"likeness/plot.py"},
@@ -37,9 +47,15 @@ HEAVY = {
 
 def is_edge(file: Source) -> bool:
     """Tell the files that know the outside from the core, which does not."""
-    role = file.module in {"__main__", "__init__", "app", "cli", "settings", "roles"} or file.module.startswith(
-        "servicer"
-    )
+    role = file.module in {
+        "__main__",
+        "__init__",
+        "app",
+        "cli",
+        "decoder",
+        "settings",
+        "roles",
+    } or file.module.startswith("servicer")
     converter = file.module == "convert" or file.module.startswith("convert_")
     return role or converter or file.module in ADAPTERS[file.package] or file.name.startswith(TOOLS)
 
@@ -95,6 +111,7 @@ def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
             taken = {name for name in file.imports() if name.startswith((*PACKAGES,))}
             modules = {".".join(name.split(".")[:2]) for name in taken if "." in name}
             values = {
+                "embedder_service.geometry",
                 "embedder_service.model_card",
                 *(f"search_service.{name}" for name in ("filters", "reading", "values")),
             }
@@ -105,7 +122,8 @@ def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
 def test_only_the_composition_root_names_adapters(service: str) -> None:
     adapters = {f"{service}.{name}" for name in ADAPTERS[service]}
     users = {file.module for file in files_of(service) if file.imports() & adapters}
-    assert users <= {"app", "model_tools.workbench"}
+    # A decoder is a process of its own, and `decoder` its root.
+    assert users <= {"app", "decoder", "model_tools.workbench"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -41,6 +41,10 @@ class Load:
         assert in_time, "the caller says nothing more"
         assert not self.problem, self.problem
 
+    def __str__(self) -> str:
+        slowest = max(call["seconds"] for call in self.calls)
+        return f"{len(self.calls)} calls, {len(self.failures)} failures, the slowest took {slowest:.2f} s"
+
     @property
     def failures(self) -> list[Any]:
         """The calls that ended with an error, or with a wrong answer."""
@@ -60,12 +64,14 @@ def load() -> Iterator[Load]:
         "create", "configmap", "caller", f"--from-file={_HERE / 'caller.py'}", "--dry-run=client", "-oyaml"
     )
     kubectl("apply", "--filename=-", text=program)
-    kubectl("apply", f"--filename={_HERE / 'caller.yaml'}")
+    image = Kubectl()("get", "deployment", "gateway", "--output=jsonpath={.spec.template.spec.containers[0].image}")
+    kubectl("apply", "--filename=-", text=(_HERE / "caller.yaml").read_text().replace("IMAGE", image))
     try:
         kubectl("wait", "--for=condition=Ready", "pod/caller", f"--timeout={_PATIENCE_SECONDS}s")
         with _followed(kubectl) as calling:
             calling.go_on(calls=100)
             yield calling
+            print(calling)
     finally:
         kubectl("delete", "pod", "caller", "--force", "--grace-period=0")
 

@@ -14,26 +14,29 @@ import pytest
 from structlog.testing import capture_logs
 
 from embedder_service.catalog import BUILT_IN, ModelFolders
-from embedder_service.images import Limits, PillowDecoder
+from embedder_service.decode_pool import DecoderPool
 from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import Catalog
 from tests import embedder_models
 from tests.embedder_models import FLOAT, INPUT, MEAN, UINT8, Port, average_colour, card, network, node, write
+from tests.unit.embedder_service.conftest import ALLOWANCE, LIMITS
 
 GOOD = average_colour()
 # The vector of a black picture, of three numbers.
 BLACK = base64.b64encode(np.array([1, 0, 0], "<f4").tobytes()).decode()
-LIMITS = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
 Write = Callable[[Path], object]
 
 
 async def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
     """Load what tests make; the processes of trials have tests of their own."""
     engine = Engine(thread, threads=1, trial_seconds=0.5)
-    decoder = PillowDecoder(thread, 1, LIMITS)
+    decoder = DecoderPool(1, LIMITS, ALLOWANCE)
     folders = ModelFolders(repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread)
-    return await folders.load({})
+    try:
+        return await folders.load({})
+    finally:
+        await decoder.close()
 
 
 def model(content: bytes = GOOD, dimension: int = 3, **preprocessing: Any) -> Write:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedder_service.decode_pool import DecoderPool
 from embedder_service.embedding import EmbeddedImage, Embedder, ImageSource, Outcome
-from embedder_service.images import PillowDecoder
+from embedder_service.geometry import Geometry
 from embedder_service.line import Bounds, Line
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, Observer, UriNotAllowed
 from embedder_service.registry import Registry
@@ -20,6 +21,7 @@ from embedder_service.turnstile import Turnstile
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
+from tests.unit.embedder_service.conftest import NOTHING_ALLOWED
 
 PICTURES = [images.noise(8, 8, seed=seed) for seed in range(3)]
 SOURCES = [ImageSource(images.encode(picture, "PNG")) for picture in PICTURES]
@@ -54,7 +56,7 @@ class Gate(ImageDecoder):
 
 
 @pytest.fixture
-def gate(decoder: PillowDecoder) -> Gate:
+def gate(decoder: DecoderPool) -> Gate:
     return Gate(decoder)
 
 
@@ -67,7 +69,7 @@ def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
             models[name] = OnnxModel(card, content, engine)
         bounds, places = Bounds(max_batch=8, max_waiting=max_waiting, max_ahead=max_ahead), Turnstile(1)
-        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate)
+        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate, NOTHING_ALLOWED)
 
     return embedder
 
