@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.architecture.metrics_table import PAGE, definitions, documented, table
 from tests.architecture.source import ROOT
@@ -69,6 +72,24 @@ def test_panels_have_room_of_their_own() -> None:
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
+
+
+def lost(before: Any, after: Any, path: str = "") -> list[str]:
+    """Return the paths of all in a JSON value that another one does not have."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [gone for key in before for gone in lost(before[key], after.get(key), f"{path}.{key}")]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [gone for i, (a, b) in enumerate(zip(before, after, strict=True)) for gone in lost(a, b, f"{path}[{i}]")]
+    return [] if before == after else [path]
+
+
+def test_grafana_knows_every_field_of_the_dashboard() -> None:
+    """Its own types read the file and write it again: a field that is misspelt, or misplaced, would be gone."""
+    register_default_plugins()
+    written = json.loads((FOLDER / "dashboard.json").read_text())
+    read = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(written)))
+    assert lost(written, read) == []
+    assert lost(written | {"misspelt": 1}, read) == [".misspelt"]
 
 
 def promtool(*arguments: str, cwd: Path = FOLDER) -> None:
