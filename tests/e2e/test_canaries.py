@@ -88,6 +88,13 @@ def requests() -> Iterator[tuple[str, Any]]:
     yield "DeleteImages", pb.DeleteImagesRequest(collection="c", filter=only, force=True)
 
 
+# Without Redis these wait for it, as long as they may.
+AWAY = [
+    ("IndexImages", pb.IndexImagesRequest(collection="c", entries=entries())),
+    ("SearchImages", pb.SearchImagesRequest(collection="c", image=types_pb2.Image(content=secret_picture()))),
+]
+
+
 def settings(folder: Folder) -> dict[str, str]:
     """Return the settings of a stack that is as talkative and as locked as can be."""
     (folder.path / "peer.token").write_text(PEER_TOKEN)
@@ -116,9 +123,9 @@ class Caller:
         self._stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
         self._said = said
 
-    def call(self, method: str, request: Any, token: str = TOKEN) -> None:
+    def call(self, method: str, request: Any, token: str = TOKEN, timeout_seconds: float = 20) -> None:
         try:
-            answer = getattr(self._stub, method)(request, metadata=self._metadata(token), timeout=30)
+            answer = getattr(self._stub, method)(request, metadata=self._metadata(token), timeout=timeout_seconds)
         except grpc.RpcError as error:
             self._note(error)
         else:
@@ -159,8 +166,8 @@ def use(running: Running, folder: Folder, said: Said) -> None:
         caller.stream()
         caller.call("ListModels", embedder_pb2.ListModelsRequest())
         running.stack.kill("redis")
-        for method, request in requests():
-            caller.call(method, request)
+        for method, request in AWAY:
+            caller.call(method, request, timeout_seconds=3)
 
 
 @contextlib.contextmanager
