@@ -9,13 +9,13 @@ from pathlib import Path
 import grpc
 import structlog
 
-from embedder_service import cpus, roles
+from embedder_service import cpus, providers, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.embedding import Embedder
 from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
-from embedder_service.onnx_model import Engine, OnnxModel, try_network
+from embedder_service.onnx_model import Engine, OnnxModel, available_providers, try_network
 from embedder_service.ports import ImageDecoder, Observer
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
@@ -36,7 +36,13 @@ _log = structlog.get_logger()
 
 @asynccontextmanager
 async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
-    """Load the models, and close the threads behind the last call."""
+    """Load the models, and close the threads behind the last call.
+
+    Raises:
+        SystemExit: networks cannot run on what the settings name.
+    """
+    if problem := providers.problem(settings.provider, available_providers()):
+        raise SystemExit(problem)
     processors = cpus.available()
     decode_threads = settings.decode_threads or processors
     runs = settings.concurrent_runs or processors
@@ -47,7 +53,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(runs, "infer") as inferring,
         ThreadPoolExecutor(processors, "load") as loading,
     ):
-        engine = Engine(inferring, run_threads, settings.trial_seconds)
+        engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider)
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
         places = Turnstile(runs)
         registry = Registry({}, lambda model: Line(model, places, bounds, Observer()))

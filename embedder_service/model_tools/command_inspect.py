@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from embedder_service import model_folder
 from embedder_service.golden import Golden
@@ -20,21 +21,18 @@ def list_models(*, models: options.Repository = options.HERE) -> None:
     """List the models of a folder, those too that the embedder would refuse."""
     made = terminal.table(str(models), "name", "dimension:right", "MB:right", "fingerprint", "licence", "description")
     for each in _folders(models, ()):
-        try:
-            files = model_folder.read(each)
-        except ModelUnusable as problem:
-            made.add_row(each.name, "", "", "", "", f"[red]refused:[/red] {problem}")
-        else:
-            card, size = files.card, f"{len(files.content) / 1e6:.1f}"
-            made.add_row(
-                card.name,
-                str(card.dimension),
-                size,
-                card.fingerprint[:12],
-                card.license,
-                card.description or card.source,
-            )
+        made.add_row(Text(each.name), *_row(each))
     terminal.show(made)
+
+
+def _row(each: Path) -> list[Text]:
+    try:
+        files = model_folder.read(each)
+    except ModelUnusable as problem:
+        return [*([Text()] * 4), Text(f"refused: {problem}", "red")]
+    card, size = files.card, f"{len(files.content) / 1e6:.1f}"
+    cells = (str(card.dimension), size, card.fingerprint[:12], card.license, card.description or card.source)
+    return list(map(Text, cells))
 
 
 def show(name: Annotated[str, typer.Argument(help="A model.")], *, models: options.Repository = options.HERE) -> None:
