@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from embedder_service import model_folder
-from embedder_service.golden import Golden
+from embedder_service.golden import MIN_COSINE, Golden
 from embedder_service.model_tools import folder, options, terminal, workbench
 from embedder_service.model_tools.errors import ToolError
 from embedder_service.ports import ModelUnusable
@@ -75,7 +75,8 @@ async def _verify(each: Path, *, renew: bool) -> str:
         files = bench.read(each)
         model = bench.load(files.card, files.content)
         if renew:
-            folder.write_golden(each, Golden.of(files.card.fingerprint, await bench.golden_vectors(model)))
+            wanted = files.golden.min_cosine if files.golden else MIN_COSINE
+            folder.write_golden(each, Golden.of(files.card.fingerprint, await bench.golden_vectors(model), wanted))
             return "golden vectors made anew"
         if files.golden is None:
             return "it loads and runs; it has no golden vectors, which --renew makes"
