@@ -1,4 +1,4 @@
-"""The role that each call needs, where the operator has given out tokens: nothing here is kept or changed."""
+"""The role that each call needs, where the operator has given out tokens: reading pictures changes nothing."""
 
 from collections.abc import Mapping
 

@@ -6,6 +6,8 @@ NO_SUCH_METHOD = "Method not found!"
 """What gRPC says of a call that a server does not know."""
 _ADVICE = {
     "UNAVAILABLE": "Is the gateway running? `likeness --address HOST:PORT`, or LIKENESS_ADDRESS, says where it is.",
+    "UNAUTHENTICATED": "`likeness --token-file FILE`, or LIKENESS_TOKEN_FILE, shows a token, over TLS.",
+    "PERMISSION_DENIED": "Ask the operator for a token with that role.",
     "COLLECTION_NOT_FOUND": "`likeness collections` lists what there is; `likeness index DIR` makes one.",
     "MODEL_NOT_FOUND": (
         "`likeness models` lists what is served, `likeness collections` what each collection has: "

@@ -1,5 +1,6 @@
 """The `likeness` command: an ordinary caller of the gateway."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +12,28 @@ from likeness.command_evaluate import evaluate
 from likeness.command_index import index
 from likeness.command_search import compare, search
 from likeness.command_status import models, status
+from likeness.credentials import from_files
 from likeness.failures import Commands, write_anything
 from likeness.session import Session, require_target
 
 Address = Annotated[
     str, typer.Option(envvar="LIKENESS_ADDRESS", metavar="HOST:PORT", help="gRPC target of the gateway.")
+]
+Tls = Annotated[
+    bool, typer.Option("--tls", envvar="LIKENESS_TLS", help="Connect over TLS; any of the options below implies it.")
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(envvar="LIKENESS_CA_FILE", help="PEM file of authorities to check the gateway against."),
+]
+CertFile = Annotated[Path | None, typer.Option(envvar="LIKENESS_CERT_FILE", help="PEM file of a certificate to show.")]
+KeyFile = Annotated[Path | None, typer.Option(envvar="LIKENESS_KEY_FILE", help="PEM file of that certificate's key.")]
+TokenFile = Annotated[Path | None, typer.Option(envvar="LIKENESS_TOKEN_FILE", help="File with a bearer token to show.")]
+ServerName = Annotated[
+    str,
+    typer.Option(
+        envvar="LIKENESS_SERVER_NAME", metavar="NAME", help="Name in the gateway's certificate, if not the address's."
+    ),
 ]
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -31,10 +49,23 @@ app.command()(status)
 
 
 @app.callback()
-def likeness(context: typer.Context, address: Address = "127.0.0.1:50050") -> None:
+def likeness(
+    context: typer.Context,
+    address: Address = "127.0.0.1:50050",
+    *,
+    tls: Tls = False,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    token_file: TokenFile = None,
+    server_name: ServerName = "",
+) -> None:
     """Find look-alike images, with several models at once.
 
     Ends with 0, with 1 on failure, with 2 on wrong use, and with 3 where only a part was done.
     """
     write_anything()
-    context.obj = Session(require_target(address))
+    shown = None
+    if tls or server_name or any((ca_file, cert_file, key_file, token_file)):
+        shown = from_files(ca_file=ca_file, cert_file=cert_file, key_file=key_file, token_file=token_file)
+    context.obj = Session(require_target(address), shown, server_name)

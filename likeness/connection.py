@@ -7,11 +7,17 @@ import grpc
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 
-def connect(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
-    """Return a channel to `address`, a gRPC target, made at the first call, and plain without credentials."""
+def connect(address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str = "") -> grpc.Channel:
+    """Return a channel to `address`, a gRPC target, made at the first call, and plain without credentials.
+
+    `server_name` is the name that the server's certificate must bear; empty for that of the address.
+    """
+    options = _options()
     if credentials is None:
-        return grpc.insecure_channel(address, options=_options())
-    return grpc.secure_channel(address, credentials, options=_options())
+        return grpc.insecure_channel(address, options=options)
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
+    return grpc.secure_channel(address, credentials, options=options)
 
 
 def connect_async(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:

@@ -22,9 +22,11 @@ class MessageClient:
     LikenessError.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str = ""
+    ) -> None:
         """Connect, at the first call, to `address`: a gRPC target such as 127.0.0.1:50050 or dns:///gateway:50050."""
-        self._channel = connect(address)
+        self._channel = connect(address, credentials, server_name=server_name)
         self._stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     def __enter__(self) -> Self:

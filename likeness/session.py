@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import grpc
 import typer
 from rich.console import Console, RenderableType
 from rich.status import Status
@@ -34,13 +35,15 @@ _SCHEME = re.compile(r"(https?|grpcs?|tcp)://")
 class Session:
     """One run of the command. Answers go to stdout; progress and errors go to stderr."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None, server_name: str = "") -> None:
         self.address = address
+        self._credentials = credentials
+        self._server_name = server_name
         self.messages = Console(stderr=True, highlight=False)
 
     def client(self) -> MessageClient:
         """Return a client of the gateway."""
-        return MessageClient(self.address)
+        return MessageClient(self.address, self._credentials, server_name=self._server_name)
 
     def show(self, *renderables: RenderableType) -> None:
         """Print tables, and lines that stay whole, for people."""

@@ -4,9 +4,10 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
 
 import grpc
 import typer
@@ -17,8 +18,10 @@ from likeness.v1 import maintenance_pb2 as pb
 from likeness.v1 import maintenance_pb2_grpc
 from search_service.app import build
 from search_service.settings import SearchSettings
-from servicekit import channel, server, settings, status, telemetry
+from servicekit import peers, server, settings, status, telemetry
+from servicekit.certificates import Files
 from servicekit.errors import ServiceError
+from servicekit.peers import Identity
 
 # Longer than comparing 10^9 rows at a thousand a second takes.
 _DEADLINE_SECONDS = 14 * 24 * 3600.0
@@ -30,28 +33,48 @@ Collections = Annotated[
     list[str] | None, typer.Option("--collection", "-c", metavar="NAME", help="Only this one; may be repeated.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+CaFile = Annotated[Path | None, typer.Option(help="PEM file of authorities to check the service against; for TLS.")]
+CertFile = Annotated[Path | None, typer.Option(help="PEM file of a certificate to show.")]
+KeyFile = Annotated[Path | None, typer.Option(help="PEM file of that certificate's key.")]
+TokenFile = Annotated[Path | None, typer.Option(help="File with an admin's bearer token.")]
+ServerName = Annotated[str, typer.Option(metavar="NAME", help="Name in its certificate, if not the address's.")]
+Connecting: TypeAlias = AbstractAsyncContextManager[Any]
 _HERE = "127.0.0.1:50052"
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)
-def serve(context: typer.Context) -> None:
-    """Serve until SIGTERM. With a command: have a search service that runs compare and mend what it stores."""
+def serve(
+    context: typer.Context,
+    *,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    token_file: TokenFile = None,
+    server_name: ServerName = "",
+) -> None:
+    """Serve until SIGTERM. With a command: have a search service that runs compare and mend what it stores.
+
+    The options are for the commands.
+    """
     if context.invoked_subcommand is None:
         loaded = settings.load(SearchSettings)
         telemetry.configure("search", loaded.log_level)
         _run(server.run(build, loaded))
+    else:
+        telemetry.configure("search", "WARNING")
+        context.obj = _Way(Identity(Files(ca_file, cert_file, key_file), token_file), server_name)
 
 
 @app.command()
-def sweep(address: Address = _HERE, *, json: Json = False) -> None:
+def sweep(context: typer.Context, address: Address = _HERE, *, json: Json = False) -> None:
     """Work off replaced rows, unfinished writes and deleted collections that are due.
 
     The service does so by itself, every LIKENESS_SEARCH_SWEEP_INTERVAL_SECONDS. Ends with 2 where a collection is left
     alone since over a tenth of its rows have no record.
     """
-    swept = _run(_sweep(address))
+    swept = _run(_sweep(_service(context.obj, address)))
     document = {"swept": swept.swept_count, "refused_collections": list(swept.refused_collections)}
     _print(document, f"{swept.swept_count:,} versions swept.", as_json=json)
     for name in swept.refused_collections:
@@ -62,6 +85,7 @@ def sweep(address: Address = _HERE, *, json: Json = False) -> None:
 
 @app.command()
 def reconcile(
+    context: typer.Context,
     address: Address = _HERE,
     *,
     collections: Collections = None,
@@ -75,7 +99,7 @@ def reconcile(
     it is indexed. Ends with 2 if something was found that is not repaired.
     """
     request = pb.ReconcileRequest(collections=collections or (), repair=repair, force=force)
-    found = _run(_follow(address, "Reconcile", request, quiet=json))
+    found = _run(_follow(_service(context.obj, address), "Reconcile", request, quiet=json))
     repaired = sum(finding["repaired"] for finding in found.findings)
     document = {"findings": found.findings, "repaired": repaired, "looked_at": found.looked_at}
     line = f"{found.looked_at:,} looked at, {len(found.findings):,} found, {repaired:,} repaired."
@@ -85,18 +109,30 @@ def reconcile(
 
 
 @app.command()
-def rebuild(address: Address = _HERE, *, collections: Collections = None, json: Json = False) -> None:
+def rebuild(
+    context: typer.Context, address: Address = _HERE, *, collections: Collections = None, json: Json = False
+) -> None:
     """Bring back, from the rows in Milvus, what Redis has lost: collections, and the records of their images.
 
     Records whose rows are there stay as they are. Times of creation are lost. An image that was deleted less than
     about LIKENESS_SEARCH_SWEEP_RETENTION_SECONDS before Redis was lost comes back, and so may a deleted collection. Run
     `reconcile` afterwards. Ends with 2 if something could not be brought back as it was.
     """
-    found = _run(_follow(address, "Rebuild", pb.RebuildRequest(collections=collections or ()), quiet=json))
+    found = _run(
+        _follow(_service(context.obj, address), "Rebuild", pb.RebuildRequest(collections=collections or ()), quiet=json)
+    )
     document = {"findings": found.findings, "restored": found.restored}
     _print(document, f"{found.restored:,} images restored, {len(found.findings):,} problems found.", as_json=json)
     if found.findings:
         raise typer.Exit(_EXIT_FOUND)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How to get to a running service."""
+
+    identity: Identity
+    server_name: str
 
 
 @dataclass
@@ -117,22 +153,24 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 @asynccontextmanager
-async def _service(address: str) -> AsyncIterator[Any]:
-    async with channel.connect(address, max_message_bytes=_MAX_MESSAGE_BYTES) as connection:
+async def _service(way: _Way, address: str) -> AsyncIterator[Any]:
+    async with peers.connect(
+        address, way.identity, max_message_bytes=_MAX_MESSAGE_BYTES, server_name=way.server_name
+    ) as connection:
         try:
             yield maintenance_pb2_grpc.MaintenanceServiceStub(connection)
         except grpc.aio.AioRpcError as error:
             raise status.from_rpc_error(error, "search") from None
 
 
-async def _sweep(address: str) -> Any:
-    async with _service(address) as service:
+async def _sweep(connecting: Connecting) -> Any:
+    async with connecting as service:
         return await service.Sweep(pb.SweepRequest(), timeout=_DEADLINE_SECONDS)
 
 
-async def _follow(address: str, method: str, request: Any, *, quiet: bool) -> _Found:
+async def _follow(connecting: Connecting, method: str, request: Any, *, quiet: bool) -> _Found:
     found = _Found()
-    async with _service(address) as service:
+    async with connecting as service:
         with _progress() as progress:
             bars: dict[str, TaskID] = {}
             async for part in getattr(service, method)(request, timeout=_DEADLINE_SECONDS):

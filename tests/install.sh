@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 BUF_VERSION=1.75.0
+CHECKOV_VERSION=3.3.30
 
 # The Debian package that holds a program.
 package_of() {
@@ -65,6 +66,16 @@ protos() {
 
 triton() {
   environment triton "Triton's client"
+}
+
+# It pins some hundred packages, and so has an environment of its own.
+checkov() {
+  if [[ -e ".tools/checkov/$CHECKOV_VERSION" ]]; then return; fi
+  echo "installing checkov $CHECKOV_VERSION"
+  rm -rf .tools/checkov
+  "${PYTHON:-python3}" -m venv .tools/checkov
+  .tools/checkov/bin/python -m pip install --quiet "checkov==$CHECKOV_VERSION"
+  touch ".tools/checkov/$CHECKOV_VERSION"
 }
 
 mkdir -p .tools

@@ -15,6 +15,7 @@ from embedder_service.settings import EmbedderSettings
 from gateway.settings import GatewaySettings
 from likeness.v1 import embedder_pb2_grpc, image_search_pb2_grpc, search_pb2_grpc
 from search_service.settings import SearchSettings
+from tests.pki import ADMIN, Folder
 from tests.serving import Serving, serving
 
 _MESSAGE_BYTES = 32 * 1024 * 1024
@@ -31,23 +32,43 @@ class System:
 
 
 @asynccontextmanager
-async def system(milvus_uri: str, redis_url: str, model_dirs: tuple[Path, ...] = ()) -> AsyncIterator[System]:
-    """Run all three services: which Milvus, which Redis and which models are the only settings that differ."""
+async def system(
+    milvus_uri: str,
+    redis_url: str,
+    model_dirs: tuple[Path, ...] = (),
+    *,
+    secured: Folder | None = None,
+    **embedder: Any,
+) -> AsyncIterator[System]:
+    """Run all three services: which Milvus, which Redis, which models and how secured is all that differs, as a rule.
+
+    What is `secured` asks for certificates and tokens, and its stubs show an admin's.
+    """
     listen: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0.0}
+    peer: dict[str, Any] = {}
+    if secured:
+        listen |= {**secured.of_server(), "tokens_file": secured.tokens, "reload_seconds": 0.05, "reflection": True}
+        peer = secured.of_peer()
     # A Milvus server is every suite's.
     search = SearchSettings(milvus_uri=milvus_uri, redis_url=redis_url, shared_milvus="://" in milvus_uri, **listen)
     async with (
-        serving(embedder_service.app.build, EmbedderSettings(model_dirs=model_dirs, **listen)) as to_embedder,
+        serving(
+            embedder_service.app.build, EmbedderSettings(model_dirs=model_dirs, **listen, **embedder)
+        ) as to_embedder,
         serving(search_service.app.build, search) as to_search,
         serving(
             gateway.app.build,
-            GatewaySettings(embedder_address=to_embedder.address, search_address=to_search.address, **listen),
+            GatewaySettings(embedder_address=to_embedder.address, search_address=to_search.address, **listen, **peer),
         ) as to_gateway,
     ):
         servers = {"gateway": to_gateway, "search": to_search, "embedder": to_embedder}
         for server in servers.values():
             await server.ready()
-        async with _channel(to_gateway) as a, _channel(to_search) as b, _channel(to_embedder) as c:
+        async with (
+            _channel(to_gateway, secured) as a,
+            _channel(to_search, secured) as b,
+            _channel(to_embedder, secured) as c,
+        ):
             yield System(
                 image_search_pb2_grpc.ImageSearchServiceStub(a),
                 search_pb2_grpc.SearchServiceStub(b),
@@ -56,6 +77,8 @@ async def system(milvus_uri: str, redis_url: str, model_dirs: tuple[Path, ...] =
             )
 
 
-def _channel(server: Serving) -> grpc.aio.Channel:
+def _channel(server: Serving, secured: Folder | None) -> grpc.aio.Channel:
     options = [("grpc.max_send_message_length", _MESSAGE_BYTES), ("grpc.max_receive_message_length", _MESSAGE_BYTES)]
-    return grpc.aio.insecure_channel(server.address, options=options)
+    if secured is None:
+        return grpc.aio.insecure_channel(server.address, options=options)
+    return secured.channel(server.address, secured.client(), token=ADMIN, options=options)

@@ -1,24 +1,16 @@
-"""Each service, and a caller, runs with its own dependencies and nothing else.
+"""Each service, and a caller, runs with its own dependencies and nothing else."""
 
-The environments are kept under .tools/environments, by the hash of what is in them.
-"""
-
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tomllib
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.environments import locked, oldest
 
-KEPT = ROOT / ".tools" / "environments"
 STUBS = tuple(f"likeness.v1.{path.stem}" for path in sorted((ROOT / "likeness" / "v1").glob("*_pb2*.py")))
 LIBRARIES = {
     "PIL",
@@ -67,22 +59,6 @@ print(json.dumps({"taken": taken, "to_be_had": [name for name in libraries if im
 """
 
 
-def installed(name: str, requirements: str) -> Path:
-    """Return the interpreter of an environment with these requirements and no others, made unless it is there."""
-    key = hashlib.sha256(f"{sys.version}\n{requirements}".encode()).hexdigest()[:16]
-    folder = KEPT / f"{name}-{key}"
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        for stale in KEPT.glob(f"{name}-*"):
-            shutil.rmtree(stale)
-        venv.create(folder, symlinks=True)
-        (folder / "requirements.txt").write_text(requirements)
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--only-binary=:all:", "-r", str(folder / "requirements.txt")], check=True)
-        (folder / "complete").touch()
-    return python
-
-
 def imported(python: Path, where: Path, folders: tuple[str, ...], modules: tuple[str, ...]) -> dict[str, set[str]]:
     """Import `modules` where only `folders` of the checkout can be seen."""
     for folder in folders:
@@ -97,24 +73,13 @@ def imported(python: Path, where: Path, folders: tuple[str, ...], modules: tuple
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.name)
 def test_it_imports_with_its_own_dependencies_alone(environment: Environment, tmp_path: Path) -> None:
-    lock = ROOT / "requirements" / f"{environment.name}.lock"
-    assert lock.exists(), f"{lock.name} is missing: run make lock"
-    python = installed(environment.name, lock.read_text())
-    seen = imported(python, tmp_path, environment.folders, environment.modules)
+    seen = imported(locked(environment.name), tmp_path, environment.folders, environment.modules)
     assert seen["to_be_had"] == environment.libraries
     assert environment.libraries <= seen["taken"]
     assert seen["taken"] & {"gateway", "embedder_service", "search_service"} <= set(environment.folders)
 
 
-def floors() -> list[str]:
-    """Return the oldest versions that a caller may have, as pyproject.toml claims."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [requirement.replace(">=", "==") for requirement in project["dependencies"]]
-
-
 def test_the_stubs_load_on_the_oldest_versions_that_we_claim(tmp_path: Path) -> None:
     """The generator's version is every caller's floor."""
-    oldest = [each for each in floors() if each.startswith(("grpcio==", "protobuf==", "googleapis-common-protos=="))]
-    assert len(oldest) == 3
-    seen = imported(installed("oldest", "\n".join(oldest)), tmp_path, ("likeness",), STUBS)
+    seen = imported(oldest(), tmp_path, ("likeness",), STUBS)
     assert {"grpc", "google"} <= seen["taken"]
