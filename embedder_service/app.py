@@ -1,21 +1,23 @@
 """The embedder's composition root."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import grpc
 import structlog
 
 from embedder_service import cpus, providers, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
-from embedder_service.images import Limits, PillowDecoder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
 from embedder_service.onnx_model import Engine, OnnxModel, available_providers, try_network
+from embedder_service.pictures import Limits
 from embedder_service.ports import ImageDecoder, Observer
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
@@ -23,6 +25,7 @@ from embedder_service.servicer import EmbedderServicer
 from embedder_service.servicer_admin import ModelAdminServicer
 from embedder_service.servicer_inference import InferenceServicer
 from embedder_service.settings import EmbedderSettings
+from embedder_service.stream import Streams, Window
 from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
@@ -44,38 +47,52 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     if problem := providers.problem(settings.provider, available_providers()):
         raise SystemExit(problem)
     processors = cpus.available()
-    decode_threads = settings.decode_threads or processors
+    decoders = settings.decoders or processors
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
-    _log.info("processors", available=processors, decode_threads=decode_threads, runs=runs, run_threads=run_threads)
-    with (
-        ThreadPoolExecutor(decode_threads, "decode") as decoding,
-        ThreadPoolExecutor(runs, "infer") as inferring,
-        ThreadPoolExecutor(processors, "load") as loading,
-    ):
-        engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider)
-        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decode_threads)
-        places = Turnstile(runs)
-        registry = Registry({}, lambda model: Line(model, places, bounds, Observer()))
-        decoder = PillowDecoder(decoding, decode_threads, _limits(settings), settings.extra_formats)
-        folders = ModelFolders(
-            _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
-        )
-        async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
-            yield App(
-                services=_services(registry, decoder, reloader),
-                checks=[registry],
-                parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
-                reload=reloader.reload,
-            )
+    _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
+    observer, draining = Observer(), asyncio.Event()
+    bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
+    places = Turnstile(runs)
+    registry = Registry({}, lambda model: Line(model, places, bounds, observer))
+    async with DecoderPool.open(
+        decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
+    ) as decoder:
+        with ThreadPoolExecutor(runs, "infer") as inferring, ThreadPoolExecutor(processors, "load") as loading:
+            engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider)
+            load_model = partial(OnnxModel, engine=engine)
+            folders = ModelFolders(_repositories(settings), load_model, _trial(settings), decoder, loading)
+            async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
+                yield App(
+                    services=_services(settings, registry, decoder, reloader, draining),
+                    checks=[registry],
+                    parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
+                    reload=reloader.reload,
+                    draining=draining,
+                )
 
 
-def _services(registry: Registry, decoder: ImageDecoder, reloader: Reloader) -> list[Service]:
+def _services(
+    settings: EmbedderSettings,
+    registry: Registry,
+    decoder: ImageDecoder,
+    reloader: Reloader,
+    draining: asyncio.Event,
+) -> list[Service]:
     embedder = Embedder(registry, decoder)
+    window = Window(settings.stream_window_images, settings.stream_window_bytes)
+    servicer = EmbedderServicer(embedder, Streams(embedder, window, draining), registry)
+    inference, admin = InferenceServicer(embedder, registry), ModelAdminServicer(reloader)
     return [
-        Service(_NAME, partial(_register, embedder, registry), roles.EMBEDDER),
-        Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
-        Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+        Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer), roles.EMBEDDER),
+        Service(
+            _INFERENCE,
+            partial(open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server, inference),
+            roles.INFERENCE,
+        ),
+        Service(
+            _ADMIN, partial(model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server, admin), roles.MODEL_ADMIN
+        ),
     ]
 
 
@@ -93,6 +110,10 @@ def _trial(settings: EmbedderSettings) -> Trial:
     return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
 
 
+def _allowance(settings: EmbedderSettings) -> Allowance:
+    return Allowance(cpu_seconds=settings.decode_cpu_seconds, memory_bytes=settings.decode_memory_bytes)
+
+
 def _repositories(settings: EmbedderSettings) -> list[Path]:
     return [*([BUILT_IN] if settings.built_in_models else []), *settings.model_dirs]
 
@@ -104,15 +125,3 @@ def _limits(settings: EmbedderSettings) -> Limits:
         max_side_px=settings.max_image_side_px,
         max_jpeg_scans=settings.max_jpeg_scans,
     )
-
-
-def _register(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
-    embedder_pb2_grpc.add_EmbedderServiceServicer_to_server(EmbedderServicer(embedder, registry), server)
-
-
-def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
-    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder, registry), server)
-
-
-def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:
-    model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server(ModelAdminServicer(reloader), server)

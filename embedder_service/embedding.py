@@ -8,8 +8,9 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from embedder_service.geometry import Geometry
 from embedder_service.line import Line
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.model_card import ModelCard
 from embedder_service.ports import CONTENT, DecodedImage, ImageDecoder, Pixels, UriNotAllowed, Vectors
 from embedder_service.registry import Registry
 from servicekit import deadline, errors

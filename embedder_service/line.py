@@ -73,7 +73,8 @@ class Line:
         self._bounds = bounds
         self._observer = observer
         self._ready: tuple[deque[_Job], ...] = (deque(), deque())
-        self._seekers: set[asyncio.Task[None]] = set()
+        self._seekers = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._admitted = 0
         self._users = _Users()
         self._run_seconds = 0.0
@@ -153,16 +154,21 @@ class Line:
 
     def _seek(self, bulk: bool) -> None:
         """See to it that somebody takes what is ready: at most one task for every place there is."""
-        if len(self._seekers) < self._runs.places:
+        if self._seekers < self._runs.places:
+            self._seekers += 1
             task = asyncio.create_task(self._serve(bulk))
-            self._seekers.add(task)
-            task.add_done_callback(self._seekers.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, bulk: bool) -> None:
-        while any(self._ready):
-            async with self._runs.place(bulk=bulk and not self._ready[False]):
-                if batch := self._take():
-                    await self._run(batch)
+        """Run until nothing is ready. It counts itself out in the same step: whatever comes later finds another."""
+        try:
+            while any(self._ready):
+                async with self._runs.place(bulk=bulk and not self._ready[False]):
+                    if batch := self._take():
+                        await self._run(batch)
+        finally:
+            self._seekers -= 1
 
     def _take(self) -> list[_Job]:
         """Take what waits longest of what is most urgent: its share, where several runs could go on side by side."""

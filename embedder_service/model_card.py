@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from embedder_service.geometry import Geometry
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 _MAX_SIDE_PX = 4096
@@ -15,18 +16,6 @@ Side = Annotated[int, Field(ge=1, le=_MAX_SIDE_PX)]
 Triple = Annotated[tuple[FiniteFloat, FiniteFloat, FiniteFloat], Field(strict=False)]
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0)]
 PositiveTriple = Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], Field(strict=False)]
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """What becomes of a decoded picture before a model sees it."""
-
-    width_px: int
-    height_px: int
-    filter: str
-    """Pillow's name of the resampling filter."""
-    shorter_side_px: int
-    """Resize the shorter side to this, keep the aspect and cut the middle out; 0: stretch to width and height."""
 
 
 class Preprocessing(BaseModel):

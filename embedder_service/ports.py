@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.geometry import Geometry
+from embedder_service.model_card import ModelCard
 from servicekit import errors
 
 Pixels = npt.NDArray[np.uint8]

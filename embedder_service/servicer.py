@@ -1,6 +1,7 @@
 """likeness.v1.EmbedderService: requests to values, one call, values to responses."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ from embedder_service.embedding import Embedder, ImageSource, Outcome
 from embedder_service.model_card import ModelCard
 from embedder_service.ports import Vectors
 from embedder_service.registry import Registry
+from embedder_service.stream import Item, Streams
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from servicekit import errors, status
 
@@ -32,16 +34,26 @@ _ENCODINGS: dict[int, Encode] = {
 
 
 class EmbedderServicer(embedder_pb2_grpc.EmbedderServiceServicer):
-    """Every method but StreamEmbed, which this release does not have."""
+    """The proto service."""
 
-    def __init__(self, embedder: Embedder, registry: Registry) -> None:
+    def __init__(self, embedder: Embedder, streams: Streams, registry: Registry) -> None:
         self._embedder = embedder
+        self._streams = streams
         self._registry = registry
 
     async def Embed(self, request: embedder_pb2.EmbedRequest, context: Context) -> embedder_pb2.EmbedResponse:
         encode = _encoding(request.encoding)
         outcomes = await self._embedder.embed([_source(image) for image in request.images], list(request.models))
         return embedder_pb2.EmbedResponse(results=[_result(outcome, encode) for outcome in outcomes])
+
+    async def StreamEmbed(
+        self, requests: AsyncIterator[embedder_pb2.StreamEmbedRequest], context: Context
+    ) -> AsyncGenerator[embedder_pb2.StreamEmbedResponse]:
+        async with aclosing(_items(requests)) as items, aclosing(self._streams.run(items)) as answers:
+            async for answer in answers:
+                encode = _ENCODINGS.get(answer.item.encoding, _as_values)
+                result = _result(answer.outcome, encode)
+                yield embedder_pb2.StreamEmbedResponse(item_id=answer.item.item_id, result=result)
 
     async def ListModels(
         self, request: embedder_pb2.ListModelsRequest, context: Context
@@ -52,9 +64,19 @@ class EmbedderServicer(embedder_pb2_grpc.EmbedderServiceServicer):
         return embedder_pb2.GetModelResponse(model=_model(self._registry.card(request.name)))
 
 
+async def _items(requests: AsyncIterator[embedder_pb2.StreamEmbedRequest]) -> AsyncGenerator[Item]:
+    async for request in requests:
+        problem = None if request.encoding in _ENCODINGS else _no_encoding(request.encoding)
+        yield Item(request.item_id, _source(request.image), list(request.models), request.encoding, problem)
+
+
+def _no_encoding(number: int) -> errors.InvalidField:
+    return errors.invalid_field("encoding", f"{number} is no VectorEncoding")
+
+
 def _encoding(number: int) -> Encode:
     if number not in _ENCODINGS:
-        raise errors.invalid_field("encoding", f"{number} is no VectorEncoding")
+        raise _no_encoding(number)
     return _ENCODINGS[number]
 
 

@@ -55,7 +55,21 @@ class EmbedderSettings(ServerSettings):
     max_waiting_images: int = Field(
         256, ge=MAX_IMAGES, description="Images taken on and not yet answered; more are refused with OVERLOADED."
     )
-    decode_threads: int = Field(0, ge=0, le=256, description="Images decoded at once; 0: one a processor.")
+    stream_window_images: int = Field(
+        32, ge=1, le=1024, description="Images of one stream that may be unanswered; more are not read."
+    )
+    stream_window_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Bytes of those images; one image may always be unanswered."
+    )
+    decoders: int = Field(
+        0, ge=0, le=256, description="Processes that decode, each one image at a time; 0: one a processor."
+    )
+    decode_cpu_seconds: float = Field(
+        2.0, gt=0, le=60, description="Processor time for decoding one image, in seconds; its process is then replaced."
+    )
+    decode_memory_bytes: int = Field(
+        1536 * 1024 * 1024, ge=256 * 1024 * 1024, description="Address space of a process that decodes, in bytes."
+    )
     concurrent_runs: int = Field(0, ge=0, le=256, description="Runs of models at once; 0: one a processor.")
     run_threads: int = Field(0, ge=0, le=256, description="Threads that one run may use; 0: one a processor.")
     max_batch: int = Field(

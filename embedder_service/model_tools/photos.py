@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from embedder_service.model_card import Geometry
+from embedder_service.geometry import Geometry
 from embedder_service.model_tools.errors import ToolError
 from embedder_service.ports import ImageDecoder, Pixels
 from servicekit.errors import InvalidArgument

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from embedder_service import cpus, golden, model_folder
-from embedder_service.images import Limits, PillowDecoder
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.decode_worker import Allowance
 from embedder_service.model_card import ModelCard
 from embedder_service.model_tools.errors import ToolError
 from embedder_service.onnx_model import Engine, OnnxModel
-from embedder_service.ports import Model, ModelUnusable, Vectors
+from embedder_service.pictures import Limits
+from embedder_service.ports import ImageDecoder, Model, ModelUnusable, Vectors
 
 _LIMITS = Limits(max_bytes=2**28, max_pixels=2**28, max_side_px=65_535, max_jpeg_scans=1000)
+_ALLOWANCE = Allowance(cpu_seconds=60, memory_bytes=4 * 2**30)
 _TRIAL_SECONDS = 600.0
 # A batch may be summed in another order than one picture.
 _SAME = 0.99999
@@ -24,8 +27,8 @@ _SAME = 0.99999
 class Workbench:
     """Loads models and gives them pictures. Every method raises ToolError where the embedder would refuse a model."""
 
-    def __init__(self, executor: ThreadPoolExecutor, threads: int) -> None:
-        self.decoder = PillowDecoder(executor, threads, _LIMITS, ("TIFF", "AVIF"))
+    def __init__(self, decoder: ImageDecoder, executor: ThreadPoolExecutor, threads: int) -> None:
+        self.decoder = decoder
         self._load = partial(OnnxModel, engine=Engine(executor, threads, _TRIAL_SECONDS))
 
     def read(self, folder: Path) -> model_folder.ModelFiles:
@@ -64,5 +67,6 @@ class Workbench:
 async def opened(threads: int = 0) -> AsyncIterator[Workbench]:
     """Open a workbench whose networks run on that many threads; 0: one a processor."""
     processors = threads or cpus.available()
-    with ThreadPoolExecutor(processors, "workbench") as executor:
-        yield Workbench(executor, processors)
+    async with DecoderPool.open(1, _LIMITS, _ALLOWANCE) as decoder:
+        with ThreadPoolExecutor(processors, "workbench") as executor:
+            yield Workbench(decoder, executor, processors)

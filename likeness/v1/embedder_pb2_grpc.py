@@ -80,9 +80,12 @@ class EmbedderServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamEmbed(self, request_iterator, context):
-        """The same for a stream of images, each answered as it is done, in any order.
+        """The same for a stream of images, each answered as it is done, in any order. What is wrong with one is in its
+        result. The server reads on only as answers are taken: a caller writes and reads at the same time. Calls of Embed
+        go first. A server that stops answers what it has read and ends with UNAVAILABLE (DRAINING): what has no answer is
+        to be sent again.
 
-        Errors: those of Embed; UNIMPLEMENTED in this release.
+        Errors: only those that every call may end with. Errors of one image, in its result: those of Embed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -158,11 +158,6 @@ async def test_an_unknown_model_is_not_found(stub: Any) -> None:
         assert (error.code_reason, error.resource) == ("MODEL_NOT_FOUND", errors.Resource("model", "x"))
 
 
-async def test_streams_are_not_there_yet(stub: Any) -> None:
-    error = await refusal(anext(aiter(stub.StreamEmbed(iter([])))))
-    assert isinstance(error, errors.Unimplemented)
-
-
 async def test_models_are_described_as_their_files_say(stub: Any, root: Path) -> None:
     models = (await stub.ListModels(embedder_pb2.ListModelsRequest())).models
     assert [model.name for model in models] == ["colour", "relative", "shape"]

@@ -133,7 +133,7 @@ async def test_the_process_serves_and_stops(root: Path, repository: Path) -> Non
     )
     try:
         lines = await until_serving(process)
-        assert {"available", "decode_threads", "runs", "run_threads"} <= lines["processors"].keys()
+        assert {"available", "decoders", "runs", "run_threads"} <= lines["processors"].keys()
         assert lines["models loaded"]["models"].keys() == {"colour", "shape", "slow"}
         async with grpc.aio.insecure_channel(f"127.0.0.1:{lines['serving']['port']}") as channel:
             stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)

@@ -1,16 +1,19 @@
-"""The real decoder, in a thread of its own."""
+"""The real decoder, one process; and a thread for networks."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from embedder_service.images import Limits, PillowDecoder
-from embedder_service.model_card import Geometry
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.decode_worker import Allowance
+from embedder_service.geometry import Geometry
+from embedder_service.pictures import Limits
 from embedder_service.ports import Pixels
 
 Decode = Callable[[bytes, int, int], Awaitable[Pixels]]
 LIMITS = Limits(max_bytes=20 * 2**20, max_pixels=50_000_000, max_side_px=65_535, max_jpeg_scans=100)
+ALLOWANCE = Allowance(cpu_seconds=2.0, memory_bytes=1536 * 2**20)
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +22,20 @@ def thread() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-@pytest.fixture
-def decoder(thread: ThreadPoolExecutor) -> PillowDecoder:
-    return PillowDecoder(thread, 1, LIMITS)
+@pytest.fixture(scope="module")
+async def decoder() -> AsyncIterator[DecoderPool]:
+    async with DecoderPool.open(1, LIMITS, ALLOWANCE) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+async def tiff_and_avif() -> AsyncIterator[DecoderPool]:
+    async with DecoderPool.open(1, LIMITS, ALLOWANCE, ["TIFF", "AVIF"]) as pool:
+        yield pool
 
 
 @pytest.fixture
-def decode(decoder: PillowDecoder) -> Decode:
+def decode(decoder: DecoderPool) -> Decode:
     """Decodes to the picture's own size, so that its pixels come out as they are."""
 
     async def to_size(content: bytes, width: int, height: int) -> Pixels:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embedder_service.decode_pool import DecoderPool
 from embedder_service.embedding import EmbeddedImage, Embedder, ImageSource, Outcome
-from embedder_service.images import PillowDecoder
+from embedder_service.geometry import Geometry
 from embedder_service.line import Bounds, Line
-from embedder_service.model_card import Geometry, ModelCard
+from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import DecodedImage, ImageDecoder, ImageUndecodable, ModelNotFound, Observer, UriNotAllowed
 from embedder_service.registry import Registry
@@ -54,7 +55,7 @@ class Gate(ImageDecoder):
 
 
 @pytest.fixture
-def gate(decoder: PillowDecoder) -> Gate:
+def gate(decoder: DecoderPool) -> Gate:
     return Gate(decoder)
 
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from embedder_service import golden
+from embedder_service.decode_pool import DecoderPool
 from embedder_service.golden import Golden
-from embedder_service.images import PillowDecoder
 from embedder_service.model_card import ModelCard
 from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import ModelUnusable
@@ -53,7 +53,7 @@ def model(thread: ThreadPoolExecutor, content: bytes, **changes: Any) -> OnnxMod
     ids=str,
 )
 async def test_other_preprocessing_gives_other_vectors(
-    thread: ThreadPoolExecutor, decoder: PillowDecoder, shared_data: Path, change: dict[str, Any]
+    thread: ThreadPoolExecutor, decoder: DecoderPool, shared_data: Path, change: dict[str, Any]
 ) -> None:
     content = (shared_data / "models" / "mobilenetv2.onnx").read_bytes()
     vectors = await golden.vectors(model(thread, content), decoder)
@@ -63,7 +63,7 @@ async def test_other_preprocessing_gives_other_vectors(
 
 
 async def test_what_was_written_is_what_comes_out(
-    thread: ThreadPoolExecutor, decoder: PillowDecoder, shared_data: Path
+    thread: ThreadPoolExecutor, decoder: DecoderPool, shared_data: Path
 ) -> None:
     content = (shared_data / "models" / "mobilenetv2.onnx").read_bytes()
     same = model(thread, content)

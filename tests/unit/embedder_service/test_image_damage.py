@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from embedder_service.images import PillowDecoder
-from embedder_service.model_card import Geometry
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.geometry import Geometry
 from embedder_service.ports import ImageTooComplex, ImageTooLarge, ImageUndecodable, Pixels
 from tests import embedder_images as images
 
@@ -28,7 +28,7 @@ FILES = {
 }
 
 
-async def outcome(decoder: PillowDecoder, content: bytes) -> Pixels | None:
+async def outcome(decoder: DecoderPool, content: bytes) -> Pixels | None:
     """The pixels, or None for a picture that is refused; anything else fails the test."""
     try:
         return (await decoder.decode(content, [SIZE])).pixels[0]
@@ -37,7 +37,7 @@ async def outcome(decoder: PillowDecoder, content: bytes) -> Pixels | None:
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-async def test_what_is_cut_short_is_refused_unless_no_pixel_is_missing(decoder: PillowDecoder, content: bytes) -> None:
+async def test_what_is_cut_short_is_refused_unless_no_pixel_is_missing(decoder: DecoderPool, content: bytes) -> None:
     whole = await outcome(decoder, content)
     assert whole is not None
     assert await outcome(decoder, content[: len(content) // 3]) is None
@@ -47,7 +47,7 @@ async def test_what_is_cut_short_is_refused_unless_no_pixel_is_missing(decoder: 
 
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
-async def test_a_wrong_byte_is_read_or_refused(decoder: PillowDecoder, content: bytes) -> None:
+async def test_a_wrong_byte_is_read_or_refused(decoder: DecoderPool, content: bytes) -> None:
     chance = random.Random(0)
     for _ in range(300):
         place = chance.randrange(len(content))
@@ -71,7 +71,7 @@ async def test_a_wrong_byte_is_read_or_refused(decoder: PillowDecoder, content: 
     ],
     ids=["text", "HTML", "EPS", "PDF", "SVG", "PSD", "JPEG's first bytes", "PNG's first bytes", "zeros", "JPEG in PNG"],
 )
-async def test_what_is_no_picture_is_undecodable(decoder: PillowDecoder, content: bytes) -> None:
+async def test_what_is_no_picture_is_undecodable(decoder: DecoderPool, content: bytes) -> None:
     with pytest.raises(ImageUndecodable) as caught:
         await decoder.decode(content, [SIZE])
     assert caught.value.message == "content: is not a whole picture in a format that is read here"

@@ -1,19 +1,18 @@
 """Every kind of pixel becomes 8-bit RGB; what is expected is worked out here from each format's definition."""
 
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from embedder_service.images import PillowDecoder
-from embedder_service.model_card import Geometry
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.geometry import Geometry
 from embedder_service.ports import ImageUndecodable
 from tests import embedder_images as images
 from tests.embedder_images import COLOUR, COLOUR_ALPHA, GREY, GREY_ALPHA, PALETTE, Pixels, png
-from tests.unit.embedder_service.conftest import LIMITS, Decode
+from tests.unit.embedder_service.conftest import Decode
 
 HEIGHT, WIDTH = 5, 7
 RGB = images.noise(HEIGHT, WIDTH)
@@ -155,7 +154,7 @@ async def test_the_first_frame_of_a_gif_is_taken(decode: Decode) -> None:
     np.testing.assert_array_equal(await decode(content, WIDTH, HEIGHT), grey(GREYS))
 
 
-async def test_mpo_is_a_jpeg(decoder: PillowDecoder) -> None:
+async def test_mpo_is_a_jpeg(decoder: DecoderPool) -> None:
     """Phones append a preview or a gain map; the first picture is the photograph."""
     content = images.animation(FRAMES, "MPO", quality=95)
     decoded = await decoder.decode(content, [Geometry(WIDTH, HEIGHT, "NEAREST", 0)])
@@ -165,19 +164,19 @@ async def test_mpo_is_a_jpeg(decoder: PillowDecoder) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
-async def test_the_format_is_read_from_the_bytes(decoder: PillowDecoder, kind: str) -> None:
+async def test_the_format_is_read_from_the_bytes(decoder: DecoderPool, kind: str) -> None:
     assert (await decoder.decode(images.encode(RGB, kind), [])).format == kind
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF", "PPM", "ICO", "TGA", "EPS", "PDF"])
-async def test_other_formats_are_refused(decoder: PillowDecoder, kind: str) -> None:
+async def test_other_formats_are_refused(decoder: DecoderPool, kind: str) -> None:
     with pytest.raises(ImageUndecodable):
         await decoder.decode(images.encode(RGB, kind), [])
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "AVIF"])
-async def test_tiff_and_avif_are_read_where_the_operator_allows_them(thread: ThreadPoolExecutor, kind: str) -> None:
-    decoded = await PillowDecoder(thread, 1, LIMITS, [kind]).decode(images.encode(RGB, kind), [])
+async def test_tiff_and_avif_are_read_where_the_operator_allows_them(tiff_and_avif: DecoderPool, kind: str) -> None:
+    decoded = await tiff_and_avif.decode(images.encode(RGB, kind), [])
     assert (decoded.format, decoded.width_px, decoded.height_px) == (kind, WIDTH, HEIGHT)
 
 
@@ -187,14 +186,14 @@ async def test_tiff_and_avif_are_read_where_the_operator_allows_them(thread: Thr
     ids=["16 bits", "32 bits"],
 )
 async def test_deep_tiff_is_scaled(
-    thread: ThreadPoolExecutor, values: npt.NDArray[Any], expected: npt.NDArray[Any]
+    tiff_and_avif: DecoderPool, values: npt.NDArray[Any], expected: npt.NDArray[Any]
 ) -> None:
     size = Geometry(values.shape[1], values.shape[0], "NEAREST", 0)
-    decoded = await PillowDecoder(thread, 1, LIMITS, ["TIFF"]).decode(images.encode(values, "TIFF"), [size])
+    decoded = await tiff_and_avif.decode(images.encode(values, "TIFF"), [size])
     np.testing.assert_array_equal(decoded.pixels[0], grey(expected))
 
 
-async def test_tiff_of_real_numbers_is_refused(thread: ThreadPoolExecutor) -> None:
+async def test_tiff_of_real_numbers_is_refused(tiff_and_avif: DecoderPool) -> None:
     """They have no range that white could be the end of."""
     with pytest.raises(ImageUndecodable):
-        await PillowDecoder(thread, 1, LIMITS, ["TIFF"]).decode(images.encode(np.ones((2, 2), np.float32), "TIFF"), [])
+        await tiff_and_avif.decode(images.encode(np.ones((2, 2), np.float32), "TIFF"), [])

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedder_service.images import PillowDecoder
-from embedder_service.model_card import Geometry
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.geometry import Geometry
 from tests import embedder_images as images
 from tests.embedder_images import Pixels
 from tests.unit.embedder_service.conftest import Decode
@@ -49,7 +49,7 @@ async def test_pictures_are_turned_upright(
     np.testing.assert_array_equal(await decode(content, width, height), expected)
 
 
-async def test_a_jpeg_is_turned_before_it_is_resized(decoder: PillowDecoder) -> None:
+async def test_a_jpeg_is_turned_before_it_is_resized(decoder: DecoderPool) -> None:
     """Orientation 6 stores a portrait as a landscape: the same picture, stored as it is, must give the same pixels."""
     upright = images.smooth(60, 40)
     sideways = np.rot90(upright)

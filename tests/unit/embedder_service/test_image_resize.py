@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedder_service.images import PillowDecoder
-from embedder_service.model_card import Geometry
+from embedder_service.decode_pool import DecoderPool
+from embedder_service.geometry import Geometry
 from embedder_service.ports import Pixels
 from tests import embedder_images as images
 
@@ -29,7 +29,7 @@ def torchvision(pixels: Pixels, resize_px: int, width: int, height: int, name: s
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_shorter_side_and_cut_equal_torchvision(decoder: PillowDecoder, name: str) -> None:
+async def test_shorter_side_and_cut_equal_torchvision(decoder: DecoderPool, name: str) -> None:
     chance = random.Random(name)
     for _ in range(25):
         pixels = images.noise(chance.randint(1, 300), chance.randint(40, 300))
@@ -40,14 +40,14 @@ async def test_shorter_side_and_cut_equal_torchvision(decoder: PillowDecoder, na
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_stretch_ignores_the_aspect(decoder: PillowDecoder, name: str) -> None:
+async def test_stretch_ignores_the_aspect(decoder: DecoderPool, name: str) -> None:
     pixels = images.noise(37, 120)
     decoded = await decoder.decode(images.encode(pixels, "BMP"), [Geometry(64, 48, name, 0)])
     expected = np.asarray(Image.fromarray(pixels).resize((64, 48), Image.Resampling[name]))
     np.testing.assert_array_equal(decoded.pixels[0], expected)
 
 
-async def test_a_very_long_picture_is_cut_from_its_middle(decoder: PillowDecoder) -> None:
+async def test_a_very_long_picture_is_cut_from_its_middle(decoder: DecoderPool) -> None:
     """4 x 20,000, to a shorter side of 64: whole, it would be 64 x 320,000."""
     pixels = np.zeros((20_000, 4, 3), np.uint8)
     pixels[9_998:10_002] = 200
@@ -55,7 +55,7 @@ async def test_a_very_long_picture_is_cut_from_its_middle(decoder: PillowDecoder
     assert (decoded.pixels[0] == 200).all()
 
 
-async def test_each_geometry_gets_its_own_pixels_and_the_picture_is_described(decoder: PillowDecoder) -> None:
+async def test_each_geometry_gets_its_own_pixels_and_the_picture_is_described(decoder: DecoderPool) -> None:
     content = images.encode(images.noise(30, 50), "PNG")
     geometries = [Geometry(16, 16, "BILINEAR", 0), Geometry(8, 4, "BICUBIC", 10)]
     decoded = await decoder.decode(content, geometries)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from embedder_service.model_card import Geometry, ModelCard, Preprocessing
+from embedder_service.geometry import Geometry
+from embedder_service.model_card import ModelCard, Preprocessing
 from likeness.v1 import embedder_pb2
 from tests import embedder_models
 from tests.embedder_models import IMAGENET, PREPROCESSING

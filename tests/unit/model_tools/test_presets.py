@@ -1,8 +1,6 @@
 """Presets against the formulas of those who trained the networks, and against Keras's own numbers."""
 
-import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from embedder_service.images import Limits, PillowDecoder
+from embedder_service.images import PillowReader
 from embedder_service.model_card import Preprocessing
 from embedder_service.model_tools.presets import PRESETS
+from embedder_service.pictures import Limits
 from embedder_service.tensors import InputBuilder
 from tests import embedder_images as images
 
@@ -84,10 +83,9 @@ def test_pipelines_of_torchvision_are_theirs(preset: str, size: tuple[int, int])
     picture = Image.fromarray(images.noise(size[1], size[0]))
     expected = (torchvision(picture, resize, 224, resample) - mean) / std
     card = preprocessing(preset, 224, 224)
-    with ThreadPoolExecutor(1) as executor:
-        limits = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
-        decoding = PillowDecoder(executor, 1, limits).decode(images.encode(np.asarray(picture), "PNG"), [card.geometry])
-        pixels = asyncio.run(decoding).pixels[0]
+    limits = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
+    (read,) = PillowReader(limits).read(images.encode(np.asarray(picture), "PNG"), [card.geometry]).pixels
+    pixels = np.frombuffer(read, np.uint8).reshape(224, 224, 3)
     np.testing.assert_allclose(InputBuilder(card).build([pixels])[0].astype(np.float64), expected, **TOLERANCE)
 
 

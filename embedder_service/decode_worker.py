@@ -1,0 +1,247 @@
+"""One decoder's process as the service sees it, and the process that such are forked from."""
+
+import asyncio
+import json
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from embedder_service.geometry import Geometry
+from embedder_service.pictures import TOO_COMPLEX, TOO_LARGE, UNDECODABLE, Limits
+from embedder_service.ports import CONTENT, DecodedImage, ImageTooComplex, ImageTooLarge, ImageUndecodable, Pixels
+from servicekit import errors
+
+_REFUSALS = {UNDECODABLE: ImageUndecodable, TOO_LARGE: ImageTooLarge, TOO_COMPLEX: ImageTooComplex}
+_MESSAGE_BYTES = 64 * 1024
+_START_SECONDS = 30.0
+# What a worker shares with us at rest; larger pictures are given more for as long as they take.
+_RESTING_BYTES = 1024 * 1024
+# A process that waits uses no processor; one that is starved of it must end all the same.
+_WALL_PER_CPU = 5
+# clock_gettime(2): the clock of another process is made of its id.
+_PROCESS_CLOCK = 2
+_log = structlog.get_logger()
+
+
+class WorkerGone(Exception):
+    """The worker died before it was given the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one picture may take."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    """Address space of a worker, of which some 100 MiB are taken before the first picture."""
+
+
+class Forks:
+    """The process that workers are forked from; started anew where it is gone."""
+
+    def __init__(self, program: str, limits: Limits, allowance: Allowance, extra_formats: Sequence[str]) -> None:
+        self._program = program
+        self._orders = {
+            "memory_bytes": allowance.memory_bytes,
+            "limits": asdict(limits),
+            "extra_formats": list(extra_formats),
+        }
+        self._cpu_seconds = allowance.cpu_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def worker(self) -> "Worker":
+        """Return a new worker, ready for its first picture.
+
+        Raises:
+            BackendUnavailable: none comes up in time.
+        """
+        try:
+            async with asyncio.timeout(_START_SECONDS), self._one_at_a_time:
+                try:
+                    return await self._forked()
+                except (OSError, ValueError):
+                    self.close()  # it is gone; a new one gets one try
+                    return await self._forked()
+        except (OSError, ValueError) as problem:
+            _log.error("no decoder starts", problem=str(problem))
+            raise errors.BackendUnavailable("no decoder starts") from None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process and self._control:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+        self._process = self._control = None
+
+    async def _forked(self) -> "Worker":
+        control = self._control or self._start()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        memory = os.memfd_create("picture", os.MFD_CLOEXEC)
+        try:
+            with theirs:
+                socket.send_fds(control, [b"fork"], [theirs.fileno(), memory])
+            pid = int(await asyncio.get_running_loop().sock_recv(control, _MESSAGE_BYTES))
+            ours.setblocking(False)
+            worker = Worker(ours, memory, pid, self._cpu_seconds)
+            worker.confined_by = json.loads(await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES))
+        except BaseException:
+            ours.close()
+            os.close(memory)
+            raise
+        return worker
+
+    def _start(self) -> socket.socket:
+        """Start a fresh interpreter. It is no fork of this process, gRPC's threads are not in it, nor is any secret."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            orders = json.dumps(self._orders | {"control": theirs.fileno()})
+            self._process = subprocess.Popen(  # noqa: S603 our own program
+                [sys.executable, "-B", "-m", self._program, orders],
+                env={"PYTHONPATH": str(Path(__file__).parents[1])},
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        ours.setblocking(False)
+        self._control = ours
+        return ours
+
+
+class Worker:
+    """One process that decodes, and the memory that it shares with us: bytes at its start, then pixels."""
+
+    def __init__(self, connection: socket.socket, memory: int, pid: int, cpu_seconds: float) -> None:
+        self.alive = True
+        self.confined_by: Sequence[str] = ()
+        self._connection = connection
+        self._memory = memory
+        self._process = os.pidfd_open(pid)
+        self._clock = (~pid << 3) | _PROCESS_CLOCK
+        self._cpu_seconds = cpu_seconds
+        self._overdue = False
+        self._shared = self._mapped(_RESTING_BYTES)
+
+    async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
+        """See ImageDecoder.
+
+        Raises:
+            WorkerGone: it never saw the picture.
+        """
+        sizes = [geometry.width_px * geometry.height_px * 3 for geometry in geometries]
+        self._make_room(len(content) + sum(sizes))
+        self._shared[: len(content)] = content
+        asked = {
+            "memory_bytes": len(self._shared),
+            "content_bytes": len(content),
+            "geometries": [list(asdict(geometry).values()) for geometry in geometries],
+        }
+        answer = await self._ask(json.dumps(asked).encode())
+        try:
+            return _decoded(answer, self._pixels(len(content), sizes, geometries))
+        finally:
+            self._make_room(0)
+
+    def kill(self) -> None:
+        """End the process, and let go of what it shared."""
+        if self._connection.fileno() >= 0:
+            self._end()
+            self._shared.close()
+            self._connection.close()
+            os.close(self._memory)
+            os.close(self._process)
+
+    async def _ask(self, request: bytes) -> Mapping[str, Any]:
+        loop = asyncio.get_running_loop()
+        started, used = loop.time(), self._cpu()
+        self._timer = loop.call_later(self._cpu_seconds, self._watch, started, used)
+        try:
+            await self._send(request)
+            answer = await loop.sock_recv(self._connection, _MESSAGE_BYTES)
+            return json.loads(answer) if answer else self._gone()
+        except (OSError, ValueError):
+            return self._gone()
+        finally:
+            self._timer.cancel()
+
+    async def _send(self, request: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._connection, request)
+        except OSError:
+            self.alive = False
+            raise WorkerGone from None
+
+    def _watch(self, started: float, used: float) -> None:
+        """Kill a worker that takes too much; `started` and `used` are its clocks at the start of the picture."""
+        loop = asyncio.get_running_loop()
+        left = self._cpu_seconds - (self._cpu() - used)
+        if left <= 0 or loop.time() - started > self._cpu_seconds * _WALL_PER_CPU:
+            self._overdue = True
+            self._end()
+        else:
+            self._timer = loop.call_later(max(left, 0.01), self._watch, started, used)
+
+    def _cpu(self) -> float:
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0  # it has just died
+
+    def _gone(self) -> Mapping[str, Any]:
+        self.alive = False
+        if self._overdue:
+            problem = f"decoding takes more than {self._cpu_seconds:g} seconds, which is all a picture may have"
+            return {"kind": TOO_COMPLEX, "problem": problem, "figures": {}}
+        _log.warning("a decoder died of a picture, or was killed")
+        return {"kind": UNDECODABLE, "problem": "is a picture that the decoder fails at", "figures": {}}
+
+    def _end(self) -> None:
+        self.alive = False
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def _pixels(self, start: int, sizes: Sequence[int], geometries: Sequence[Geometry]) -> list[Pixels]:
+        pixels = []
+        for size, geometry in zip(sizes, geometries, strict=True):
+            shape = geometry.height_px, geometry.width_px, 3
+            pixels.append(np.frombuffer(self._shared, np.uint8, size, start).reshape(shape).copy())
+            start += size
+        return pixels
+
+    def _make_room(self, size: int) -> None:
+        """Share as much as this picture takes, and give back what a large one took."""
+        wanted = max(_RESTING_BYTES, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
+        if wanted != len(self._shared):
+            self._shared.close()
+            self._shared = self._mapped(wanted)
+
+    def _mapped(self, size: int) -> mmap.mmap:
+        os.ftruncate(self._memory, size)
+        return mmap.mmap(self._memory, size)
+
+
+def _decoded(answer: Mapping[str, Any], pixels: Sequence[Pixels]) -> DecodedImage:
+    if "kind" in answer:
+        violation = errors.Violation(CONTENT, answer["problem"])
+        message = f"{CONTENT}: {answer['problem']}"
+        raise _REFUSALS[answer["kind"]](message, violations=[violation], metadata=answer["figures"])
+    return DecodedImage(
+        width_px=answer["width_px"],
+        height_px=answer["height_px"],
+        format=answer["format"],
+        content_sha256=answer["content_sha256"],
+        pixels=pixels,
+    )
