@@ -16,7 +16,7 @@ from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
-from embedder_service.onnx_model import Engine, OnnxModel, available_providers, try_network
+from embedder_service.onnx_model import Engine, OnnxModel, available_providers
 from embedder_service.pictures import Limits
 from embedder_service.ports import ImageDecoder, Observer
 from embedder_service.registry import Registry
@@ -107,7 +107,7 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
 
 
 def _trial(settings: EmbedderSettings) -> Trial:
-    return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
+    return Trial(settings.trial_seconds, settings.trial_memory_bytes)
 
 
 def _allowance(settings: EmbedderSettings) -> Allowance:
