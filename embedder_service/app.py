@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import grpc
 import structlog
 
 from embedder_service import cpus, providers, roles
@@ -14,11 +15,15 @@ from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.decode_pool import DecoderPool
 from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
+from embedder_service.file_reader import FolderReader
+from embedder_service.http_reader import AiohttpReader
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
+from embedder_service.metrics import EmbedderMetrics
+from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, available_providers
 from embedder_service.pictures import Limits
-from embedder_service.ports import ImageDecoder, Observer
+from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
@@ -28,6 +33,7 @@ from embedder_service.settings import EmbedderSettings
 from embedder_service.stream import Streams, Window
 from embedder_service.trial import Trial
 from embedder_service.turnstile import Turnstile
+from embedder_service.uris import AllowedPrefixes
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc
 from servicekit.server import App, Service
 
@@ -51,49 +57,49 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
     runs = settings.concurrent_runs or processors
     run_threads = settings.run_threads or processors
     _log.info("processors", available=processors, decoders=decoders, runs=runs, run_threads=run_threads)
-    observer, draining = Observer(), asyncio.Event()
-    bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
-    places = Turnstile(runs)
-    registry = Registry({}, lambda model: Line(model, places, bounds, observer))
-    async with DecoderPool.open(
-        decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=observer
-    ) as decoder:
-        with ThreadPoolExecutor(runs, "infer") as inferring, ThreadPoolExecutor(processors, "load") as loading:
-            engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider)
-            load_model = partial(OnnxModel, engine=engine)
-            folders = ModelFolders(_repositories(settings), load_model, _trial(settings), decoder, loading)
+    metrics = EmbedderMetrics()
+    metrics.threads(decode=decoders, inference=max(runs, run_threads))
+    with (
+        ThreadPoolExecutor(runs, "infer") as inferring,
+        ThreadPoolExecutor(processors, "load") as loading,
+        ThreadPoolExecutor(settings.uri_reads, "read") as reading,
+    ):
+        engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider, metrics)
+        bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
+        places = Turnstile(runs)
+        registry = Registry({}, lambda model: Line(model, places, bounds, metrics))
+        metrics.show(registry)
+        async with (
+            DecoderPool.open(
+                decoders, _limits(settings), _allowance(settings), settings.extra_formats, observer=metrics
+            ) as decoder,
+            _uris(settings, reading) as reader,
+        ):
+            folders = ModelFolders(
+                _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
+            )
             async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
-                yield App(
-                    services=_services(settings, registry, decoder, reloader, draining),
-                    checks=[registry],
-                    parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
-                    reload=reloader.reload,
-                    draining=draining,
-                )
+                yield _app(settings, Embedder(registry, decoder, reader), registry, reloader, metrics)
 
 
-def _services(
-    settings: EmbedderSettings,
-    registry: Registry,
-    decoder: ImageDecoder,
-    reloader: Reloader,
-    draining: asyncio.Event,
-) -> list[Service]:
-    embedder = Embedder(registry, decoder)
-    window = Window(settings.stream_window_images, settings.stream_window_bytes)
-    servicer = EmbedderServicer(embedder, Streams(embedder, window, draining), registry)
-    inference, admin = InferenceServicer(embedder, registry), ModelAdminServicer(reloader)
-    return [
-        Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer), roles.EMBEDDER),
-        Service(
-            _INFERENCE,
-            partial(open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server, inference),
-            roles.INFERENCE,
-        ),
-        Service(
-            _ADMIN, partial(model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server, admin), roles.MODEL_ADMIN
-        ),
-    ]
+def _app(
+    settings: EmbedderSettings, embedder: Embedder, registry: Registry, reloader: Reloader, metrics: EmbedderMetrics
+) -> App:
+    draining = asyncio.Event()
+    streams = Streams(embedder, Window(settings.stream_window_images, settings.stream_window_bytes), draining)
+    servicer = EmbedderServicer(embedder, streams, registry)
+    return App(
+        services=[
+            Service(_NAME, partial(embedder_pb2_grpc.add_EmbedderServiceServicer_to_server, servicer), roles.EMBEDDER),
+            Service(_INFERENCE, partial(_register_inference, embedder, registry), roles.INFERENCE),
+            Service(_ADMIN, partial(_register_admin, reloader), roles.MODEL_ADMIN),
+        ],
+        checks=[registry],
+        parts=lambda: {f"{_NAME}/{name}": served for name, served in reloader.parts().items()},
+        draining=draining,
+        reload=reloader.reload,
+        metrics=metrics,
+    )
 
 
 @asynccontextmanager
@@ -104,6 +110,16 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
     finally:
         await reloader.close()
         await registry.close()
+
+
+@asynccontextmanager
+async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
+    prefixes = AllowedPrefixes(settings.uri_prefixes)
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        files = FolderReader(threads, prefixes.folders, max_bytes)
+        seconds = settings.uri_timeout_seconds
+        yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
 
 
 def _trial(settings: EmbedderSettings) -> Trial:
@@ -125,3 +141,11 @@ def _limits(settings: EmbedderSettings) -> Limits:
         max_side_px=settings.max_image_side_px,
         max_jpeg_scans=settings.max_jpeg_scans,
     )
+
+
+def _register_inference(embedder: Embedder, registry: Registry, server: grpc.aio.Server) -> None:
+    open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(InferenceServicer(embedder, registry), server)
+
+
+def _register_admin(reloader: Reloader, server: grpc.aio.Server) -> None:
+    model_admin_pb2_grpc.add_ModelAdminServiceServicer_to_server(ModelAdminServicer(reloader), server)

@@ -58,10 +58,14 @@ class DecoderPool(ImageDecoder):
             _log.info("decoders", workers=workers, confined_by=pool._idle[0].confined_by)
             yield pool
         finally:
-            await asyncio.gather(*pool._jobs, return_exceptions=True)
-            pool._forks.close()
-            for worker in pool._idle:
-                worker.kill()
+            await pool.close()
+
+    async def close(self) -> None:
+        """Let the pictures under way be finished, and end the workers."""
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        self._forks.close()
+        for worker in self._idle:
+            worker.kill()
 
     async def decode(self, content: bytes, geometries: Sequence[Geometry], *, bulk: bool = False) -> DecodedImage:
         """See ImageDecoder. What nobody waits for any more is finished: a worker takes longer to replace."""

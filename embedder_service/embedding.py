@@ -11,9 +11,20 @@ import numpy as np
 from embedder_service.geometry import Geometry
 from embedder_service.line import Line
 from embedder_service.model_card import ModelCard
-from embedder_service.ports import CONTENT, DecodedImage, ImageDecoder, Pixels, UriNotAllowed, Vectors
+from embedder_service.ports import (
+    CONTENT,
+    URI,
+    DecodedImage,
+    ImageDecoder,
+    ImageTooLarge,
+    Pixels,
+    UriNotAllowed,
+    UriReader,
+    UriUnreadable,
+    Vectors,
+)
 from embedder_service.registry import Registry
-from servicekit import deadline, errors
+from servicekit import deadline, errors, spans
 
 Result = TypeVar("Result")
 
@@ -53,9 +64,10 @@ Outcome = EmbeddedImage | errors.ServiceError
 class Embedder:
     """Embeds pictures with any of the models that are served."""
 
-    def __init__(self, registry: Registry, decoder: ImageDecoder) -> None:
+    def __init__(self, registry: Registry, decoder: ImageDecoder, reader: UriReader) -> None:
         self._registry = registry
         self._decoder = decoder
+        self._reader = reader
 
     async def embed(self, images: Sequence[ImageSource], names: Sequence[str]) -> list[Outcome]:
         """Return what became of each of `images`, in order, with the models `names`, or with all if there are none.
@@ -79,17 +91,30 @@ class Embedder:
             return await self._embed(place, image, lines, bulk=True)
 
     async def _embed(self, place: str, source: ImageSource, lines: Sequence[Line], *, bulk: bool) -> Outcome:
+        """Read the picture first if it comes as an address: nobody waits for a place that waits for another machine."""
+        if source.uri is None:
+            if not source.content:
+                return errors.invalid_field(place, "has no content")
+            return await self._embed_content(place, CONTENT, source.content, lines, bulk=bulk)
+        try:
+            async with self._reader.content(source.uri) as content:
+                return await self._embed_content(place, URI, content, lines, bulk=bulk)
+        except (UriNotAllowed, UriUnreadable, ImageTooLarge) as error:
+            return error.relocated(URI, f"{place}.{URI}")
+
+    async def _embed_content(
+        self, place: str, field: str, content: bytes, lines: Sequence[Line], *, bulk: bool
+    ) -> Outcome:
         """Wait for a place with every model, decode, and run the models side by side.
 
         Places are taken in the order of the models' names, and so never in a circle.
         """
-        if problem := _problem_of(place, source):
-            return problem
         with _Places() as places:
-            for line in lines:
-                await places.enter(line, bulk=bulk)
+            with spans.step("queue"):
+                for line in lines:
+                    await places.enter(line, bulk=bulk)
             geometries = list(dict.fromkeys(line.card.preprocessing.geometry for line in lines))
-            decoded = await self._decode(place, source.content, geometries, bulk=bulk)
+            decoded = await self._decode(f"{place}.{field}", content, geometries, bulk=bulk)
             if isinstance(decoded, errors.ServiceError):
                 return decoded
             with deadline.stage("infer"):
@@ -99,13 +124,13 @@ class Embedder:
         return _outcome(place, decoded, lines, list(map(_unit, rows)))
 
     async def _decode(
-        self, place: str, content: bytes, geometries: Sequence[Geometry], *, bulk: bool
+        self, field: str, content: bytes, geometries: Sequence[Geometry], *, bulk: bool
     ) -> DecodedImage | errors.ServiceError:
-        with deadline.stage("decode"):
+        with deadline.stage("decode"), spans.step("decode"):
             try:
                 return await self._decoder.decode(content, geometries, bulk=bulk)
             except errors.InvalidArgument as error:
-                return error.relocated(CONTENT, f"{place}.{CONTENT}")
+                return error.relocated(CONTENT, field)
 
 
 class _Places:
@@ -133,13 +158,6 @@ class _Places:
     def _leave(self, line: Line) -> None:
         self._held.remove(line)
         line.ahead.leave()
-
-
-def _problem_of(place: str, source: ImageSource) -> errors.ServiceError | None:
-    if source.uri is not None:
-        problem = "is under no prefix that this server may read"
-        return UriNotAllowed(f"{place}.uri: {problem}", violations=[errors.Violation(f"{place}.uri", problem)])
-    return None if source.content else errors.invalid_field(place, "has no content")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from embedder_service.model_card import ModelCard
 from embedder_service.ports import Model, Observer, Pixels, Vectors
 from embedder_service.turnstile import Turnstile
-from servicekit import deadline, errors
+from servicekit import deadline, errors, spans
 
 _RETRY_AFTER_SECONDS = 0.5
 # How much the latest run counts in the time that a run is expected to take.
@@ -46,6 +46,8 @@ class _Run:
 
     jobs: Sequence[_Job]
     task: "asyncio.Task[Vectors]"
+    began: float
+    ended: float = 0.0
 
 
 @dataclass(slots=True)
@@ -134,10 +136,18 @@ class Line:
         self._ready[bulk].append(job)
         self._seek(bulk)
         try:
-            return await job.vector
+            vector = await job.vector
+            self._trace(job)
+            return vector
         finally:
             if job.run and all(each.vector.cancelled() for each in job.run.jobs):
                 job.run.task.cancel()
+
+    def _trace(self, job: _Job) -> None:
+        if run := job.run:
+            name = self.card.name
+            spans.past("queue", job.since, run.began, model=name)
+            spans.past("inference", run.began, run.ended, model=name, images=len(run.jobs))
 
     def _refuse(self, count: int) -> None:
         limit = self._bounds.max_waiting
@@ -196,13 +206,14 @@ class Line:
         loop = asyncio.get_running_loop()
         started = loop.time()
         images = [job.image for job in jobs]
-        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)))
+        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)), started)
         for job in jobs:
             job.run = run
             self._observer.waited(self.card.name, started - job.since)
         await asyncio.wait([run.task])
+        run.ended = loop.time()
         _hand_out(run)
-        self._note(len(jobs), loop.time() - started)
+        self._note(len(jobs), run.ended - started)
 
     def _note(self, images: int, seconds: float) -> None:
         self._observer.ran(self.card.name, images, seconds)

@@ -38,6 +38,7 @@ class Preprocessing(BaseModel):
     output_tensor: str = Field(min_length=1)
     pooling: Literal["none", "average", "max"]
     normalisation: Literal["l2"]
+    decoding: Literal["exact", "scaled"] = "exact"
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -54,7 +55,8 @@ class Preprocessing(BaseModel):
     @property
     def geometry(self) -> Geometry:
         """The part that is done to the picture itself."""
-        return Geometry(self.input_width_px, self.input_height_px, self.resize_filter, self.resize_px)
+        size = self.input_width_px, self.input_height_px
+        return Geometry(*size, self.resize_filter, self.resize_px, scaled=self.decoding == "scaled")
 
 
 class ModelCard(BaseModel):
@@ -72,6 +74,10 @@ class ModelCard(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of `onnx_sha256` and of every field of `preprocessing` as JSON with sorted keys."""
-        fields = json.dumps(self.preprocessing.model_dump(), sort_keys=True, separators=(",", ":"))
+        """SHA-256, in hex, of `onnx_sha256` and of every field of `preprocessing` as JSON with sorted keys.
+
+        But for `decoding` where it is "exact": models of before that field have the fingerprints that they had.
+        """
+        left_out = {"decoding"} if self.preprocessing.decoding == "exact" else set()
+        fields = json.dumps(self.preprocessing.model_dump(exclude=left_out), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(f"{self.onnx_sha256}\n{fields}".encode()).hexdigest()

@@ -6,9 +6,10 @@ import mmap
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import structlog
 
 from embedder_service import providers
 from embedder_service.model_card import ModelCard, Preprocessing
-from embedder_service.ports import Model, ModelUnusable, Pixels, Vectors
+from embedder_service.ports import Model, ModelUnusable, Observer, Pixels, Vectors
 from embedder_service.tensors import InputBuilder, pool
 
 _TENSOR_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
@@ -42,6 +43,8 @@ class Engine:
     """Time that a network may take over its first two pictures."""
     provider: str = providers.CPU
     """What it runs on, by a name of `providers`."""
+    observer: Observer = field(default_factory=Observer)
+    """Is told how long tensors take."""
 
 
 class OnnxModel(Model):
@@ -83,7 +86,9 @@ class OnnxModel(Model):
         _give_memory_back()
 
     def _run(self, session: ort.InferenceSession, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
+        began = time.monotonic()
         feed = {self._input_name: self._input.build(batch)}
+        self._engine.observer.prepared(self._card.name, time.monotonic() - began)
         (output,) = session.run([self._card.preprocessing.output_tensor], feed, options)
         return pool(output, self._card.preprocessing)
 

@@ -1,6 +1,7 @@
 """What the core needs of others, the values that pass between them, and what can go wrong with a picture."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,8 @@ Vectors = npt.NDArray[np.float32]
 
 CONTENT = "content"
 """The field that an ImageDecoder's errors are about, within its image."""
+URI = "uri"
+"""The field that a UriReader's errors are about, within its image."""
 
 
 class ImageUndecodable(errors.InvalidArgument):
@@ -44,6 +47,12 @@ class UriNotAllowed(errors.PermissionDenied):
     """The picture is at an address that this server does not read."""
 
     reason = "URI_NOT_ALLOWED"
+
+
+class UriUnreadable(errors.FailedPrecondition):
+    """There is no picture at an address, or none that comes in time."""
+
+    reason = "URI_UNREADABLE"
 
 
 class ModelNotFound(errors.NotFound):
@@ -142,8 +151,55 @@ class Observer:
     def waited(self, model: str, seconds: float) -> None:
         """One image's pixels were ready so long before a run took them."""
 
+    def prepared(self, model: str, seconds: float) -> None:
+        """One run's tensor took so long to be made of pixels; told on the run's own thread."""
+
     def ran(self, model: str, images: int, seconds: float) -> None:
         """One run over so many images took so long."""
 
     def refused(self, reason: str, images: int) -> None:
         """So many images were refused for `reason` before they cost anything."""
+
+
+class UriReader(Protocol):
+    """Gives what stands at addresses. Its errors name the field URI."""
+
+    def content(self, uri: str) -> AbstractAsyncContextManager[bytes]:
+        """Give the bytes at an address, with memory set aside for them while the block runs.
+
+        Raises:
+            UriNotAllowed, UriUnreadable, ImageTooLarge.
+        """
+
+
+class FileReader(Protocol):
+    """Reads files of this machine."""
+
+    async def read(self, path: str) -> bytes:
+        """Return a file, or raise UriNotAllowed where links lead out of the allowed folders, or as UriReader does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An answer that names another address."""
+
+    to: str
+
+
+class HttpReader(Protocol):
+    """Asks other machines."""
+
+    async def get(self, url: str) -> bytes | Moved:
+        """Return what an address answers, following nothing; raise as UriReader does."""
+
+
+def unreadable(problem: str, **metadata: str) -> UriUnreadable:
+    """Return the error that an address gives no picture."""
+    return UriUnreadable(f"{URI}: {problem}", violations=[errors.Violation(URI, problem)], metadata=metadata)
+
+
+def too_large(limit_bytes: int) -> ImageTooLarge:
+    """Return the error that what stands at an address has too many bytes; how many is not waited for."""
+    problem = f"has over {limit_bytes:,} bytes, which is the limit"
+    metadata = {"unit": "bytes", "limit": str(limit_bytes)}
+    return ImageTooLarge(f"{URI}: {problem}", violations=[errors.Violation(URI, problem)], metadata=metadata)

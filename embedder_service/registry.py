@@ -32,6 +32,10 @@ class Registry:
         """Return every model's card, by name."""
         return [line.card for line in self._lines.values()]
 
+    def waiting(self) -> dict[str, int]:
+        """Return, for each model, how many images of unary calls are taken on and not yet answered."""
+        return {name: line.admitted for name, line in self._lines.items()}
+
     def card(self, name: str) -> ModelCard:
         """Return one model's card.
 

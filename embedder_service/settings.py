@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, FilePath, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from embedder_service.embedding import MAX_IMAGES
+from embedder_service.networks import Network
+from embedder_service.uris import Location
 from servicekit.settings import MAX_PASSED_ON_MESSAGE_BYTES, ServerSettings
 
 
@@ -20,6 +22,7 @@ class EmbedderSettings(ServerSettings):
     health_port: int = Field(
         50061, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
     )
+    metrics_port: int = Field(9091, ge=0, le=65535, description="Plaintext port for Prometheus; 0 picks a free one.")
     max_message_bytes: int = Field(
         MAX_PASSED_ON_MESSAGE_BYTES,
         ge=1024 * 1024,
@@ -52,6 +55,24 @@ class EmbedderSettings(ServerSettings):
         (), description="Formats to read beside JPEG, PNG, WebP, GIF and BMP: TIFF, AVIF or both, with a comma."
     )
 
+    uri_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Beginnings of addresses that pictures may be read from, such as https://images.example.org/ or "
+        "file:///srv/photos/, separated by spaces; empty for none.",
+    )
+    uri_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (),
+        description="Networks, beside the public internet, that such addresses may lead to, such as 10.1.0.0/16, with "
+        "commas; empty for none.",
+    )
+    uri_ca_file: FilePath | None = Field(
+        None, description="PEM file of authorities that https addresses are checked against, beside the system's."
+    )
+    uri_timeout_seconds: float = Field(
+        5.0, gt=0, le=60, description="Longest that one picture may take to be read from its address, in seconds."
+    )
+    uri_reads: int = Field(8, ge=1, le=256, description="Pictures read from addresses at once; further ones wait.")
+
     max_waiting_images: int = Field(
         256, ge=MAX_IMAGES, description="Images taken on and not yet answered; more are refused with OVERLOADED."
     )
@@ -81,7 +102,19 @@ class EmbedderSettings(ServerSettings):
     def _split_path(cls, value: Any) -> Any:
         return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
-    @field_validator("extra_formats", mode="before")
+    @field_validator("uri_prefixes", mode="before")
+    @classmethod
+    def _split_words(cls, value: Any) -> Any:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("uri_prefixes")
+    @classmethod
+    def _plain_prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for prefix in value:
+            Location.parse(prefix)
+        return value
+
+    @field_validator("extra_formats", "uri_networks", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return [part.strip().upper() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

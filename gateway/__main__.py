@@ -4,14 +4,15 @@ import asyncio
 
 from gateway.app import build
 from gateway.settings import GatewaySettings
-from servicekit import server, settings, telemetry
+from servicekit import server, settings, telemetry, tracing
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     loaded = settings.load(GatewaySettings)
     telemetry.configure("gateway", loaded.log_level)
-    asyncio.run(server.run(build, loaded))
+    with tracing.opened("likeness-gateway") as tracer:
+        asyncio.run(server.run(build, loaded, tracer=tracer))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from gateway.coordinator import Coordinator
 from gateway.events import Bounds
 from gateway.indexing import Indexer
 from gateway.ingest import Ingest
+from gateway.metrics import GatewayMetrics
 from gateway.persistence import Patience, PersistentIndexer
 from gateway.replay import ReplayingIndexer
 from gateway.roles import ROLES
@@ -19,6 +20,7 @@ from gateway.settings import GatewaySettings
 from likeness.v1 import image_search_pb2_grpc
 from servicekit import peers
 from servicekit.certificates import Files
+from servicekit.observed import observed
 from servicekit.peers import Identity
 from servicekit.server import App, Service
 
@@ -33,8 +35,11 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
         _connected(settings, settings.embedder_address, settings.embedder_tls_name) as to_embedder,
         _connected(settings, settings.search_address, settings.search_tls_name) as to_search,
     ):
-        embedder = EmbedderClient(to_embedder, settings.call_timeout_seconds)
-        search = SearchClient(to_search, settings.call_timeout_seconds, settings.long_call_timeout_seconds)
+        metrics = GatewayMetrics()
+        timeouts = (settings.call_timeout_seconds, settings.long_call_timeout_seconds)
+        embedder = observed(EmbedderClient(to_embedder, timeouts[0]), "embedder", metrics, {"embed": metrics.embedded})
+        heard = {"check": metrics.checked, "find": metrics.found, "upsert": metrics.written}
+        search = observed(SearchClient(to_search, *timeouts), "search", metrics, heard)
         indexer = Indexer(embedder, search)
         draining = asyncio.Event()
         servicer = ImageSearchServicer(
@@ -49,7 +54,7 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
             lambda server: image_search_pb2_grpc.add_ImageSearchServiceServicer_to_server(servicer, server),
             ROLES,
         )
-        yield App([service], draining=draining)
+        yield App([service], draining=draining, metrics=metrics)
 
 
 def _connected(

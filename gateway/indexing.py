@@ -72,8 +72,9 @@ class Indexer:
         embedded = [each for need, some in by_need.items() for each in await self._lacking(some, need, models)]
         done = {v.entry.position: _refused(v, r) for v, r in embedded if r.error}
         ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
-        written = await self._search.upsert(collection, ready) if ready else []
-        done.update((v.entry.position, indexed) for (v, _), indexed in zip(ready, written, strict=True))
+        for distinct in _distinct(ready):
+            written = await self._search.upsert(collection, distinct)
+            done.update((v.entry.position, indexed) for (v, _), indexed in zip(distinct, written, strict=True))
         if gone := [version for version in versions if done[version.entry.position].content_gone]:
             done.update(await self._write(collection, gone, {}, models))
         return done
@@ -95,6 +96,21 @@ class Indexer:
         results = await self._embedder.embed(pictures, models) if pictures else []
         by_key = {key: (i, result) for i, (key, result) in enumerate(zip(distinct, results, strict=True))}
         return [(version, _placed(*by_key[key], version)) for key, version in zip(keys, versions, strict=True)]
+
+
+def _distinct(ready: Sequence[tuple[Version, Embedded]]) -> list[list[tuple[Version, Embedded]]]:
+    """Return the images in lists, in none of which an id stands twice.
+
+    As a rule one. The ids of pictures that came as addresses, without one, are known, and may be the same, only now.
+    """
+    lists: list[list[tuple[Version, Embedded]]] = []
+    seen: Counter[str] = Counter()
+    for version, embedded in ready:
+        if seen[version.image_id] == len(lists):
+            lists.append([])
+        lists[seen[version.image_id]].append((version, embedded))
+        seen[version.image_id] += 1
+    return lists
 
 
 def _refused(version: Version, result: Embedded) -> Indexed:

@@ -17,6 +17,7 @@ class GatewaySettings(ServerSettings):
     health_port: int = Field(
         50060, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
     )
+    metrics_port: int = Field(9090, ge=0, le=65535, description="Plaintext port for Prometheus; 0 picks a free one.")
     health_interval_seconds: float = Field(
         1.0,
         gt=0,

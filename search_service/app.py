@@ -16,11 +16,13 @@ from search_service.images import Images
 from search_service.index import Index
 from search_service.lease import Lease
 from search_service.lite_server import LiteServer
+from search_service.metrics import SearchMetrics
 from search_service.milvus_access import MilvusAccess
 from search_service.milvus_store import MilvusVectorStore
 from search_service.model_change import ModelChanges
 from search_service.rebuild import Rebuilder
 from search_service.reconcile import Reconciler
+from search_service.recorder import Recorder
 from search_service.redis_calls import Replication
 from search_service.redis_store import RedisRecordStore
 from search_service.servicer import SearchServicer
@@ -31,6 +33,7 @@ from search_service.survey import Survey
 from search_service.sweep import Sweeper
 from search_service.writer import Writer
 from servicekit.failpoints import Failpoints, guarded
+from servicekit.observed import observed
 from servicekit.server import App, Service
 
 # A sweep ends in less, as a rule: a command that meets one need not fail.
@@ -44,8 +47,10 @@ Stores = tuple[RedisRecordStore, MilvusVectorStore]
 async def build(settings: SearchSettings) -> AsyncIterator[App]:
     """Open Milvus and Redis and build the service over them; close all in reverse."""
     async with AsyncExitStack() as stack:
-        records, vectors = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings))
+        metrics = SearchMetrics()
+        records, vectors = await _stores(stack, settings, metrics)
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
+        _follow(metrics, vectors, guard)
         stack.callback(guard.close)
         lease = Lease(
             records,
@@ -61,23 +66,26 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
             interval_seconds=settings.sweep_interval_seconds,
             retention_seconds=settings.sweep_retention_seconds,
             horizon_seconds=settings.write_horizon_seconds,
+            recorder=metrics,
         )
         await stack.enter_async_context(_running(sweeper))
         services = [
-            _serving(stack, settings, (records, vectors), guard),
-            _maintenance(settings, (records, vectors), sweeper, guard, lease),
+            _serving(stack, settings, (records, vectors), guard, metrics),
+            _maintenance(settings, (records, vectors), sweeper, guard, lease, recorder=metrics),
         ]
-        yield App(services, checks=[records, vectors, guard], stage="search")
+        yield App(services, checks=[records, vectors, guard], stage="search", metrics=metrics)
 
 
-def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, guard: Guard) -> Service:
+def _serving(
+    stack: AsyncExitStack, settings: SearchSettings, stores: Stores, guard: Guard, recorder: Recorder
+) -> Service:
     survey = Survey(*stores, at_once=settings.survey_searches)
     stack.callback(survey.close)
     servicer = SearchServicer(
         Catalogue(*stores, horizon_seconds=settings.write_horizon_seconds),
         Writer(*stores, write_timeout_seconds=settings.write_timeout_seconds),
         Images(stores[0]),
-        Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin),
+        Index(*stores, fusion_depth=settings.fusion_depth, margin=settings.search_margin, recorder=recorder),
         models=ModelChanges(*stores),
         contents=Contents(*stores),
         answers=Answers(stores[0], retention_seconds=settings.answer_retention_seconds),
@@ -92,10 +100,12 @@ def _serving(stack: AsyncExitStack, settings: SearchSettings, stores: Stores, gu
     )
 
 
-def _maintenance(settings: SearchSettings, stores: Stores, sweeper: Sweeper, guard: Guard, lease: Lease) -> Service:
+def _maintenance(
+    settings: SearchSettings, stores: Stores, sweeper: Sweeper, guard: Guard, lease: Lease, *, recorder: Recorder
+) -> Service:
     servicer = MaintenanceServicer(
         sweeper,
-        Reconciler(*stores, guard, lease),
+        Reconciler(*stores, guard, lease, recorder),
         Rebuilder(*stores, guard, lease, horizon_seconds=settings.write_horizon_seconds),
         guard,
     )
@@ -103,6 +113,29 @@ def _maintenance(settings: SearchSettings, stores: Stores, sweeper: Sweeper, gua
         "likeness.v1.MaintenanceService",
         lambda server: maintenance_pb2_grpc.add_MaintenanceServiceServicer_to_server(servicer, server),
         roles.MAINTENANCE,
+    )
+
+
+async def _stores(stack: AsyncExitStack, settings: SearchSettings, metrics: SearchMetrics) -> Stores:
+    stores = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings, metrics))
+    return observed(stores[0], "redis", metrics), observed(stores[1], "milvus", metrics)
+
+
+def _follow(metrics: SearchMetrics, vectors: MilvusVectorStore, guard: Guard) -> None:
+    metrics.follow(
+        "likeness_search_breaker_open",
+        "1 while Milvus is not called, since it failed its check.",
+        lambda: vectors.left_alone,
+    )
+    metrics.follow(
+        "likeness_search_collections_refused",
+        "Collections of which nothing is deleted, since records seem to be lost.",
+        lambda: len(guard.refused),
+    )
+    metrics.follow(
+        "likeness_search_collections_lost",
+        "Collections that Milvus has and Redis does not know; nothing is served while there are any.",
+        lambda: guard.lost,
     )
 
 
@@ -128,7 +161,7 @@ def _with_faults(
     return guarded(records, "records", RECORD_STEPS, failpoints), guarded(vectors, "vectors", VECTOR_STEPS, failpoints)
 
 
-async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVectorStore:
+async def _vectors(stack: AsyncExitStack, settings: SearchSettings, recorder: Recorder) -> MilvusVectorStore:
     uri, flavour = settings.milvus_uri, "server"
     lite: LiteServer | None = None
     if settings.lite_file is not None:
@@ -143,6 +176,7 @@ async def _vectors(stack: AsyncExitStack, settings: SearchSettings) -> MilvusVec
             timeout_seconds=settings.milvus_timeout_seconds,
             cache_bytes=settings.vector_cache_bytes,
             ensure=lite.ensure if lite else lambda: None,
+            recorder=recorder,
         )
     )
 

@@ -18,7 +18,7 @@ from likeness.v1 import maintenance_pb2 as pb
 from likeness.v1 import maintenance_pb2_grpc
 from search_service.app import build
 from search_service.settings import SearchSettings
-from servicekit import peers, server, settings, status, telemetry
+from servicekit import peers, server, settings, status, telemetry, tracing
 from servicekit.certificates import Files
 from servicekit.errors import ServiceError
 from servicekit.peers import Identity
@@ -61,7 +61,8 @@ def serve(
     if context.invoked_subcommand is None:
         loaded = settings.load(SearchSettings)
         telemetry.configure("search", loaded.log_level)
-        _run(server.run(build, loaded))
+        with tracing.opened("likeness-search") as tracer:
+            _run(server.run(build, loaded, tracer=tracer))
     else:
         telemetry.configure("search", "WARNING")
         context.obj = _Way(Identity(Files(ca_file, cert_file, key_file), token_file), server_name)

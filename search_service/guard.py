@@ -34,6 +34,11 @@ class Guard:
         """Names of the collections of which nothing is deleted."""
         return sorted(self._fallen.values())
 
+    @property
+    def lost(self) -> int:
+        """How many collections Milvus has that Redis does not know."""
+        return len(self._lost)
+
     async def check(self) -> None:
         """Return if no records seem to be lost.
 

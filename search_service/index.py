@@ -9,6 +9,7 @@ from search_service.catalogue import chosen
 from search_service.fusion import Fused, Ranking
 from search_service.ports import RecordStore, VectorStore
 from search_service.query import Query
+from search_service.recorder import SILENT, Recorder
 from search_service.retrieval import Retrieval
 from search_service.targets import Aim, Targets
 from search_service.values import Collection, Record
@@ -41,12 +42,15 @@ class Index:
     version has replaced.
     """
 
-    def __init__(self, records: RecordStore, vectors: VectorStore, *, fusion_depth: int, margin: int) -> None:
+    def __init__(
+        self, records: RecordStore, vectors: VectorStore, *, fusion_depth: int, margin: int, recorder: Recorder = SILENT
+    ) -> None:
         self._records = records
         self._vectors = vectors
         self._aim = Aim(records, vectors)
         self._fusion_depth = fusion_depth
         self._margin = margin
+        self._recorder = recorder
 
     async def search(self, query: Query) -> Answer:
         """Return the images nearest to the query.
@@ -89,7 +93,7 @@ class Index:
             return await self._answer(collection, query, targets, depth)
 
     async def _answer(self, collection: Collection, query: Query, targets: Targets, depth: int) -> Answer:
-        retrieval = Retrieval((self._records, self._vectors), collection, query, depth, self._margin)
+        retrieval = Retrieval((self._records, self._vectors), collection, query, depth, self._margin, self._recorder)
         full = await retrieval.rankings(targets.vectors)
         failed = {**targets.failed, **retrieval.failed}
         if failed and (query.require_all_models or not full):

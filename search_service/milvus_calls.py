@@ -70,6 +70,11 @@ class MilvusCalls:
         # Apart, so that a check gets through when calls that hang hold all other threads.
         self._checker = Threads("milvus-check", 1, _CHECK_SECONDS)
 
+    @property
+    def left_alone(self) -> bool:
+        """Whether Milvus is not called, since it failed its check."""
+        return self._breaker.is_open
+
     async def call(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of the client."""
         if self._breaker.is_open:

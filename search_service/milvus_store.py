@@ -24,6 +24,7 @@ from search_service.milvus_reads import Library, MilvusReads, SearchKind
 from search_service.milvus_repair import MilvusRepair
 from search_service.ports import CollectionNotFound
 from search_service.reading import DEFAULT_PARAMS, Consistency, SearchParams
+from search_service.recorder import SILENT, Recorder
 from search_service.values import IndexSpec, Match, Metric, Row, RowKey, Vector
 from search_service.vector_cache import VectorCache
 from servicekit import channel
@@ -55,6 +56,7 @@ class MilvusVectorStore(MilvusRepair):
         cache: VectorCache,
         joining: Joining,
         is_server: bool,
+        recorder: Recorder,
     ) -> None:
         self._calls = calls
         self._cache = cache
@@ -62,6 +64,7 @@ class MilvusVectorStore(MilvusRepair):
         self._reads = reads
         self._ensure = ensure
         self._is_server = is_server
+        self._recorder = recorder
         self._offer: dialect.Dialect | None = None
         self._searches = Joined(self._search, joining)
         self._looks = Joined(self._look, joining)
@@ -79,6 +82,7 @@ class MilvusVectorStore(MilvusRepair):
         token: str = "",
         access: MilvusAccess | None = None,
         cache_bytes: int = 0,
+        recorder: Recorder = SILENT,
     ) -> AsyncIterator["MilvusVectorStore"]:
         """Open a store that connects when it is first used, so that it outlives an absent Milvus.
 
@@ -91,6 +95,7 @@ class MilvusVectorStore(MilvusRepair):
             token: `user:password` or an API key; empty for none.
             access: How to be let in, where that takes more than a token.
             cache_bytes: Memory for vectors that were looked up; 0 for none.
+            recorder: Is told how many of them were kept.
         """
         # pymilvus logs every failed call with its stack; what matters of it is raised.
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
@@ -112,9 +117,15 @@ class MilvusVectorStore(MilvusRepair):
                     cache=VectorCache(cache_bytes),
                     joining=Joining(timeout_seconds),
                     is_server=flavour == "server",
+                    recorder=recorder,
                 )
             finally:
                 calls.close()
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether calls are refused for now, since Milvus failed its check."""
+        return self._calls.left_alone
 
     async def resolved(self, index: IndexSpec) -> IndexSpec:
         """See VectorStore."""
@@ -174,6 +185,7 @@ class MilvusVectorStore(MilvusRepair):
         consistency = Consistency.STRONG if latest else Consistency.BOUNDED
         known = self._cache.get(space, keys)
         unknown = [key for key in keys if key not in known]
+        self._recorder.looked_up(kept=len(known), read=len(unknown))
         # Many keys bring many vectors, and go in a call of their own.
         if len(unknown) == 1:
             found = await self._looks.ask((space, consistency), unknown[0])

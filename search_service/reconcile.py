@@ -9,6 +9,7 @@ from search_service.guard import Guard
 from search_service.lease import Lease, Turn
 from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, RepairRecords, RepairVectors, Step
+from search_service.recorder import SILENT, Recorder
 from search_service.values import Binding, Collection, Record, RowKey
 
 _BATCH = 1000
@@ -20,11 +21,14 @@ class Reconciler:
     Rows are never deleted here: an orphan is listed as garbage, which the next sweep works off.
     """
 
-    def __init__(self, records: RepairRecords, vectors: RepairVectors, guard: Guard, lease: Lease) -> None:
+    def __init__(
+        self, records: RepairRecords, vectors: RepairVectors, guard: Guard, lease: Lease, recorder: Recorder = SILENT
+    ) -> None:
         self._records = records
         self._vectors = vectors
         self._guard = guard
         self._lease = lease
+        self._recorder = recorder
 
     async def run(self, names: Sequence[str], *, repair: bool, force: bool) -> AsyncGenerator[Step]:
         """Yield what is found, batch by batch; compare these collections, or all if none is named.
@@ -41,10 +45,13 @@ class Reconciler:
             LeaseLost: another may have it now.
         """
         async with self._lease.held("reconcile", patient=True) as turn:
-            yield Step("", findings=await self._lost(names))
+            lost = await self._lost(names)
+            self._recorder.reconciled(lost)
+            yield Step("", findings=lost)
             for collection in await self._chosen(names):
                 async with aclosing(self._collection(collection, turn, repair=repair, force=force)) as steps:
                     async for step in steps:
+                        self._recorder.reconciled(step.findings)
                         yield step
 
     async def _chosen(self, names: Sequence[str]) -> list[Collection]:

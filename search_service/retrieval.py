@@ -9,7 +9,9 @@ import numpy as np
 from search_service.fusion import Neighbour, Ranking
 from search_service.ports import RecordStore, VectorStore
 from search_service.query import Query
+from search_service.recorder import SILENT, Recorder
 from search_service.values import DEEPEST, Binding, Collection, Match, Metric, Record, RowKey, Vector
+from servicekit import spans
 from servicekit.errors import ServiceError
 
 _DEEPER = 4
@@ -43,6 +45,7 @@ class Retrieval:
     Args:
         depth: How many images each model's list should have.
         margin: How many rows are read beyond that, for those that a newer version has replaced.
+        recorder: Is told how many of the rows were.
     """
 
     stores: tuple[RecordStore, VectorStore]
@@ -50,6 +53,7 @@ class Retrieval:
     query: Query
     depth: int
     margin: int
+    recorder: Recorder = SILENT
     records: dict[str, Record] = field(default_factory=dict)
     failed: dict[str, ServiceError] = field(default_factory=dict)
 
@@ -67,6 +71,7 @@ class Retrieval:
             for probe in pending:
                 probe.limit = min(DEEPEST, probe.limit * _DEEPER)
             await self._look(pending)
+        self._record(probes)
         if self.collection.index.kind in _ROUGH:
             await asyncio.gather(*map(self._refine, probes))
         return [self._ranking(probe) for probe in probes if probe.binding.model not in self.failed]
@@ -81,7 +86,8 @@ class Retrieval:
 
     async def _search(self, probe: _Probe) -> None:
         try:
-            probe.take(await self._nearest(probe))
+            with spans.step("model", model=probe.binding.model):
+                probe.take(await self._nearest(probe))
         except ServiceError as error:
             self.failed[probe.binding.model] = error
 
@@ -150,6 +156,11 @@ class Retrieval:
             record = self.records.get(match.key.image_id)
             if record is not None and record.key == match.key and self.query.wants(record, match.distance):
                 yield match
+
+    def _record(self, probes: Sequence[_Probe]) -> None:
+        keys = [match.key for probe in probes for match in probe.matches]
+        present = {record.key for record in self.records.values()}
+        self.recorder.rows_read(len(keys), stale=sum(1 for key in keys if key not in present))
 
     def _ranking(self, probe: _Probe) -> Ranking:
         matches = sorted(self._true(probe), key=lambda match: (match.distance, match.key.image_id))[: self.depth]

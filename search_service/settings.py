@@ -24,6 +24,7 @@ class SearchSettings(ServerSettings):
     health_port: int = Field(
         50062, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one."
     )
+    metrics_port: int = Field(9092, ge=0, le=65535, description="Plaintext port for Prometheus; 0 picks a free one.")
     max_message_bytes: int = Field(
         MAX_PASSED_ON_MESSAGE_BYTES,
         ge=1024 * 1024,

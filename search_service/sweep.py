@@ -9,6 +9,7 @@ from search_service.guard import Guard
 from search_service.lease import Lease, Turn
 from search_service.ports import CollectionNotFound
 from search_service.ports_repair import MaintenanceRunning, RepairRecords, RepairVectors
+from search_service.recorder import SILENT, Recorder
 from search_service.values import Collection
 from servicekit.errors import ServiceError
 
@@ -29,6 +30,7 @@ class Sweeper:
         interval_seconds: float,
         retention_seconds: float,
         horizon_seconds: float,
+        recorder: Recorder = SILENT,
     ) -> None:
         self._records = records
         self._vectors = vectors
@@ -37,6 +39,7 @@ class Sweeper:
         self._interval = interval_seconds
         self._retention = retention_seconds
         self._horizon = horizon_seconds
+        self._recorder = recorder
 
     async def run(self) -> None:
         """Sweep at every interval, until cancelled; not while another holds the lease."""
@@ -48,6 +51,7 @@ class Sweeper:
             except MaintenanceRunning:
                 continue
             except ServiceError as error:
+                self._recorder.sweep_failed()
                 _log.warning("sweep postponed", problem=error.message)
 
     async def sweep(self, *, patient: bool = False) -> int:
@@ -67,7 +71,9 @@ class Sweeper:
             await self._drop_retired(turn)
             collections = await self._records.collections()
             self._guard.keep_to({collection.uid for collection in [*collections, *dropped]})
-            return sum([await self._sweep(collection, turn) for collection in collections])
+            rows = sum([await self._sweep(collection, turn) for collection in collections])
+            self._recorder.swept(rows)
+            return rows
 
     async def _sweep(self, collection: Collection, turn: Turn) -> int:
         try:
@@ -81,6 +87,7 @@ class Sweeper:
         if (named.unfinished or self._guard.doubts(collection)) and await self._guard.refuses(collection):
             return 0
         expired = await self._expire(collection, turn)
+        self._recorder.expired(expired)
         if expired:
             _log.info("unfinished writes worked off", collection=collection.name, rows=expired)
         swept = 0

@@ -16,10 +16,10 @@ class Admission:
     """
 
     def __init__(self, max_in_flight: int, max_streams: int) -> None:
-        self._max_in_flight = max_in_flight
+        self.limit = max_in_flight
         self._max_streams = max_streams
-        self._in_flight = 0
-        self._streams = 0
+        self.in_flight = 0
+        self.streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -30,23 +30,23 @@ class Admission:
         Raises:
             Overloaded: every place is taken.
         """
-        if self._in_flight >= self._max_in_flight:
+        if self.in_flight >= self.limit:
             raise Overloaded(
-                f"{self._in_flight} calls are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
+                f"{self.in_flight} calls are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
             )
-        if stream and self._streams >= self._max_streams:
+        if stream and self.streams >= self._max_streams:
             raise Overloaded(
-                f"{self._streams} streams are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
+                f"{self.streams} streams are being served already", retry_after_seconds=_RETRY_AFTER_SECONDS
             )
-        self._in_flight += 1
-        self._streams += stream
+        self.in_flight += 1
+        self.streams += stream
         self._idle.clear()
         try:
             yield
         finally:
-            self._in_flight -= 1
-            self._streams -= stream
-            if not self._in_flight:
+            self.in_flight -= 1
+            self.streams -= stream
+            if not self.in_flight:
                 self._idle.set()
 
     async def idle(self) -> None:

@@ -38,6 +38,11 @@ class Health:
         self._names = [""]
         self._parts: dict[str, bool] = {}
         self._draining = False
+        self.serving = False
+
+    def fails(self, check: str) -> bool:
+        """Return whether a part failed its last check."""
+        return check in self._failing
 
     async def start(self) -> None:
         """Say that the process turns and is not ready yet."""
@@ -63,6 +68,7 @@ class Health:
         await self._publish()
 
     async def _publish(self) -> None:
+        self.serving = not (self._draining or self._failing)
         for name, usable in self._parts.items():
             await self.set(name, serving=usable and not self._draining)
         for name in self._names:

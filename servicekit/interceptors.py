@@ -13,6 +13,7 @@ import structlog
 from servicekit import deadline, errors, requests, status, telemetry
 from servicekit.access import Access
 from servicekit.admission import Admission
+from servicekit.observer import Observer
 
 Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
 _OPEN_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
@@ -33,6 +34,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self,
         admission: Admission,
         access: Access,
+        observer: Observer,
         *,
         max_message_bytes: int,
         default_deadline_seconds: float,
@@ -41,6 +43,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> None:
         self._admission = admission
         self._access = access
+        self._observer = observer
         self._max_message_bytes = max_message_bytes
         self._default_deadline = default_deadline_seconds
         self._stage = stage
@@ -96,9 +99,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> AsyncIterator[None]:
         started = asyncio.get_running_loop().time()
         ended = grpc.StatusCode.CANCELLED
-        with telemetry.request(dict(context.invocation_metadata() or ())) as request_id:
+        metadata = dict(context.invocation_metadata() or ())
+        exists = handler.stream_unary is not _no_such_method
+        with (
+            self._observer.call(method, metadata, exists=exists) as ending,
+            telemetry.request(metadata) as request_id,
+        ):
             try:
-                exists = handler.stream_unary is not _no_such_method
                 self._access.require(method, context.invocation_metadata() or (), exists=exists)
                 self._admit.get(method.split("/")[1], _always)()
                 stream = handler.request_streaming or handler.response_streaming
@@ -111,10 +118,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 every error of every handler ends here
                 if _is_callers_doing(error):
                     raise asyncio.CancelledError from None
-                await _abort(context, _public(error, request_id, context))
+                public = _public(error, request_id, context)
+                ending.reason = public.code_reason
+                await _abort(context, public)
             finally:
+                ending.code = (context.code() or ended).name
                 elapsed_ms = round((asyncio.get_running_loop().time() - started) * 1000, 1)
-                _log.info("call", method=method, code=(context.code() or ended).name, duration_ms=elapsed_ms)
+                _log.info("call", method=method, code=ending.code, duration_ms=elapsed_ms)
 
     def _limit(self, context: grpc.aio.ServicerContext[Any, Any], stream: bool) -> AbstractAsyncContextManager[object]:
         """Hold the call to its caller's time, or to the default; a stream without a deadline may last."""

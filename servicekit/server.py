@@ -10,13 +10,16 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import hangups, reflection, security, stopping
+from servicekit import hangups, metrics, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
+from servicekit.metrics import Metrics
+from servicekit.observer import Observer
 from servicekit.security import Security
 from servicekit.settings import ServerSettings
 from servicekit.tokens import Role
+from servicekit.tracing import NoTracer, Tracer
 
 # For what handlers still do after their call was cut off.
 _FLUSH_SECONDS = 0.5
@@ -54,6 +57,7 @@ class App:
     reload: Callable[[], Awaitable[object]] | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     stage: str = "queue"
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Ports:
 
     service: int
     health: int
+    metrics: int
 
 
 async def run(
@@ -69,6 +74,7 @@ async def run(
     settings: Settings,
     *,
     stop: asyncio.Event | None = None,
+    tracer: Tracer | None = None,
     started: Callable[[Ports], None] = lambda _: None,
 ) -> None:
     """Serve what `build` makes until SIGTERM, SIGINT or `stop`; return once every call has ended and all is closed.
@@ -79,10 +85,11 @@ async def run(
         build: Opens everything on entry and closes it, in reverse order, on exit.
         settings: Read once.
         stop: Set by whoever embeds the server; signals are not watched then.
+        tracer: Traces the calls; none does unless one is given.
         started: Told the ports once calls are accepted.
 
     Raises:
-        RuntimeError: a port is taken.
+        RuntimeError, OSError: a port is taken.
         SystemExit: certificates or tokens cannot be used.
     """
     on_signals = stop is None
@@ -98,13 +105,16 @@ async def run(
         if app is None:
             return
         admission = Admission(settings.max_in_flight, settings.max_streams)
+        observer = Observer(tracer or NoTracer(), app.metrics)
+        observer.follow(admission, health, [check.name for check in app.checks])
         async with (
             hangups.followed_by(app.reload if on_signals else None),
-            _service_server(app, health, admission, guard, settings) as (server, port),
+            metrics.served(app.metrics, settings.host, settings.metrics_port) as metrics_port,
+            _service_server(app, health, admission, guard, observer=observer, settings=settings) as (server, port),
             _watching(health, app),
         ):
-            _log.info("serving", port=port, health_port=health_port)
-            started(Ports(port, health_port))
+            _log.info("serving", port=port, health_port=health_port, metrics_port=metrics_port)
+            started(Ports(port, health_port, metrics_port))
             await stop.wait()
             _log.info("draining", seconds=settings.drain_seconds)
             await health.drain()
@@ -157,13 +167,14 @@ async def _health_server(health: Health, settings: ServerSettings) -> AsyncItera
 
 @asynccontextmanager
 async def _service_server(
-    app: App, health: Health, admission: Admission, guard: Security, settings: ServerSettings
+    app: App, health: Health, admission: Admission, guard: Security, *, observer: Observer, settings: ServerSettings
 ) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
     server = grpc.aio.server(
         interceptors=[
             CallInterceptor(
                 admission,
                 guard.access(app.services),
+                observer,
                 max_message_bytes=settings.max_message_bytes,
                 default_deadline_seconds=settings.default_deadline_seconds,
                 stage=app.stage,

@@ -19,6 +19,7 @@ class ServerSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65535, description="Port of the service; 0 picks a free one.")
     health_port: int = Field(0, ge=0, le=65535, description="Plaintext port for grpc.health.v1; 0 picks a free one.")
+    metrics_port: int = Field(0, ge=0, le=65535, description="Plaintext port for Prometheus; 0 picks a free one.")
     tls_cert_file: FilePath | None = Field(
         None, description="PEM file of the server's certificate and those between it and its root; empty for no TLS."
     )

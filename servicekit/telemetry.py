@@ -1,4 +1,4 @@
-"""Structured logs, one JSON object a line, each with the id of the request it belongs to."""
+"""Structured logs, one JSON object a line, each with the ids of the request and of the trace that it belongs to."""
 
 import logging
 import sys
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 
 import structlog
 
+from servicekit import spans
+from servicekit.tracing import TRACEPARENT_KEY
+
 REQUEST_ID_KEY = "x-request-id"
 _MAX_REQUEST_ID_CHARS = 128
 
@@ -16,6 +19,7 @@ def configure(service: str, level: str) -> None:
     """Send this process's logs to standard error: ours from `level` up, those of libraries from WARNING."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -58,6 +62,14 @@ def request(metadata: Mapping[str, str | bytes]) -> Iterator[str]:
 
 
 def outgoing_metadata() -> tuple[tuple[str, str], ...]:
-    """Return the metadata that carries the request id to the next service."""
+    """Return the metadata that carries the request id, and the place in the trace, to the next service."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
-    return ((REQUEST_ID_KEY, request_id),) if request_id else ()
+    span = spans.current()
+    metadata = ((REQUEST_ID_KEY, request_id),) if request_id else ()
+    return (*metadata, (TRACEPARENT_KEY, span.traceparent)) if span else metadata
+
+
+def _add_trace_id(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if span := spans.current():
+        line["trace_id"] = span.trace_id
+    return line

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from servicekit.tracing import Tracer
 from tests import servers
 from tests.serving import Serving, serving
 
@@ -64,7 +65,7 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Serving]]]:
     """Starts servers in this process with `await serve(build, settings)`; they stop after the test, last first."""
     async with AsyncExitStack() as stack:
 
-        async def start(build: Any, settings: Any) -> Serving:
-            return await stack.enter_async_context(serving(build, settings))
+        async def start(build: Any, settings: Any, tracer: Tracer | None = None) -> Serving:
+            return await stack.enter_async_context(serving(build, settings, tracer))
 
         yield start

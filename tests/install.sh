@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python's packages, each thing only where it is absent.
-# Without arguments all of it; else what they name: servers, buf, protos, triton.
+# Without arguments all of it; else what they name: servers, buf, protos, triton, envoy, go_tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,7 +50,12 @@ buf() {
   }
 }
 
-# An environment of its own in .tools, for what needs an older protobuf than the services.
+# What stands in for images that no registry gives us is made with it.
+stand_ins() {
+  programs npm
+}
+
+# An environment of its own in .tools, for what is no part of the product or needs an older protobuf than the services.
 environment() {
   if [[ ".tools/$1/complete" -nt "requirements/$1.lock" ]]; then return; fi
   echo "installing $2"
@@ -68,6 +73,29 @@ triton() {
   environment triton "Triton's client"
 }
 
+envoy() {
+  environment envoy "Envoy"
+}
+
+# What Go alone offers; it comes from Go's modules, and is left out, in words, where there is no Go.
+go_tools() {
+  if ! command -v go >/dev/null; then
+    echo "Go is not installed: grpcurl and protoc-gen-openapiv2 are left out, and the tests that need them are skipped." >&2
+    return
+  fi
+  go_tool github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
+  go_tool github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2@v2.33.0
+}
+
+go_tool() {
+  local program="${1##*/}" version="${1##*@}"
+  local done=".tools/go/${program%@*}-$version"
+  if [[ -e "$done" ]]; then return; fi
+  echo "go install $1"
+  GOBIN="$PWD/.tools/go/bin" go install "$1"
+  touch "$done"
+}
+
 # It pins some hundred packages, and so has an environment of its own.
 checkov() {
   if [[ -e ".tools/checkov/$CHECKOV_VERSION" ]]; then return; fi
@@ -79,5 +107,5 @@ checkov() {
 }
 
 mkdir -p .tools
-if (($# == 0)); then set -- servers buf protos triton; fi
+if (($# == 0)); then set -- servers buf protos triton envoy go_tools; fi
 for part in "$@"; do "$part"; done

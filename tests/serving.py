@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from servicekit import server
 from servicekit.settings import ServerSettings
+from servicekit.tracing import Tracer
 
 Settings = TypeVar("Settings", bound=ServerSettings)
 Build = Callable[[Settings], AbstractAsyncContextManager[server.App]]
@@ -32,6 +33,7 @@ class Serving:
     def __init__(self, task: "asyncio.Task[None]", ports: server.Ports, stopping: asyncio.Event) -> None:
         self.address = f"127.0.0.1:{ports.service}"
         self.health_address = f"127.0.0.1:{ports.health}"
+        self.metrics_url = f"http://127.0.0.1:{ports.metrics}/metrics"
         self._task = task
         self._stopping = stopping
 
@@ -50,12 +52,12 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(build: Build[Settings], settings: Settings) -> AsyncIterator[Serving]:
+async def serving(build: Build[Settings], settings: Settings, tracer: Tracer | None = None) -> AsyncIterator[Serving]:
     """Run a server while the block runs. Settings that name no port get a free one."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     started: asyncio.Future[server.Ports] = loop.create_future()
-    task = loop.create_task(server.run(build, settings, stop=stopping, started=started.set_result))
+    task = loop.create_task(server.run(build, settings, stop=stopping, tracer=tracer, started=started.set_result))
     pending: set[asyncio.Future[Any]] = {task, started}
     await asyncio.wait(pending, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     if not started.done():

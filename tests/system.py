@@ -44,7 +44,7 @@ async def system(
 
     What is `secured` asks for certificates and tokens, and its stubs show an admin's.
     """
-    listen: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0.0}
+    listen: dict[str, Any] = {"port": 0, "health_port": 0, "metrics_port": 0, "drain_seconds": 0.0}
     peer: dict[str, Any] = {}
     if secured:
         listen |= {**secured.of_server(), "tokens_file": secured.tokens, "reload_seconds": 0.05, "reflection": True}

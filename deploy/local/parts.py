@@ -70,6 +70,7 @@ def _service(settings: StackSettings, name: str, package: str, own: Mapping[str,
     variables = {
         "PORT": str(getattr(settings.ports, name)),
         "HEALTH_PORT": str(getattr(settings.ports, f"{name}_health")),
+        "METRICS_PORT": str(getattr(settings.ports, f"{name}_metrics")),
         "DRAIN_SECONDS": str(_DRAIN_SECONDS),
         **own,
     }

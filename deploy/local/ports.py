@@ -13,7 +13,7 @@ _FREE_RANGE = range(20_000, 32_000)
 
 @dataclass(frozen=True)
 class Ports:
-    """A port for calls and one for health, for each service."""
+    """A port for calls, one for health and one for metrics, for each service."""
 
     gateway: int = 50050
     embedder: int = 50051
@@ -21,6 +21,9 @@ class Ports:
     gateway_health: int = 50060
     embedder_health: int = 50061
     search_health: int = 50062
+    gateway_metrics: int = 9090
+    embedder_metrics: int = 9091
+    search_metrics: int = 9092
 
     @classmethod
     def free(cls) -> "Ports":

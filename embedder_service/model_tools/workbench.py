@@ -18,7 +18,7 @@ from embedder_service.pictures import Limits
 from embedder_service.ports import ImageDecoder, Model, ModelUnusable, Vectors
 
 _LIMITS = Limits(max_bytes=2**28, max_pixels=2**28, max_side_px=65_535, max_jpeg_scans=1000)
-_ALLOWANCE = Allowance(cpu_seconds=60, memory_bytes=4 * 2**30)
+_ALLOWANCE = Allowance(cpu_seconds=60.0, memory_bytes=2**33)
 _TRIAL_SECONDS = 600.0
 # A batch may be summed in another order than one picture.
 _SAME = 0.99999
@@ -27,7 +27,7 @@ _SAME = 0.99999
 class Workbench:
     """Loads models and gives them pictures. Every method raises ToolError where the embedder would refuse a model."""
 
-    def __init__(self, decoder: ImageDecoder, executor: ThreadPoolExecutor, threads: int) -> None:
+    def __init__(self, executor: ThreadPoolExecutor, threads: int, decoder: ImageDecoder) -> None:
         self.decoder = decoder
         self._load = partial(OnnxModel, engine=Engine(executor, threads, _TRIAL_SECONDS))
 
@@ -67,6 +67,6 @@ class Workbench:
 async def opened(threads: int = 0) -> AsyncIterator[Workbench]:
     """Open a workbench whose networks run on that many threads; 0: one a processor."""
     processors = threads or cpus.available()
-    async with DecoderPool.open(1, _LIMITS, _ALLOWANCE) as decoder:
+    async with DecoderPool.open(processors, _LIMITS, _ALLOWANCE, ("TIFF", "AVIF")) as decoder:
         with ThreadPoolExecutor(processors, "workbench") as executor:
-            yield Workbench(decoder, executor, processors)
+            yield Workbench(executor, processors, decoder)

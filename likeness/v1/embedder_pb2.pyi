@@ -123,7 +123,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., dimension: _Optional[int] = ..., preprocessing: _Optional[_Union[Preprocessing, _Mapping]] = ..., onnx_sha256: _Optional[str] = ..., fingerprint: _Optional[str] = ..., state: _Optional[_Union[Model.State, str]] = ..., license: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class Preprocessing(_message.Message):
-    __slots__ = ("input_width_px", "input_height_px", "resize_mode", "resize_filter", "resize_px", "crop", "colour_order", "scale", "mean", "std", "layout", "dtype", "output_tensor", "pooling", "normalisation")
+    __slots__ = ("input_width_px", "input_height_px", "resize_mode", "resize_filter", "resize_px", "crop", "colour_order", "scale", "mean", "std", "layout", "dtype", "output_tensor", "pooling", "normalisation", "decoding")
     INPUT_WIDTH_PX_FIELD_NUMBER: _ClassVar[int]
     INPUT_HEIGHT_PX_FIELD_NUMBER: _ClassVar[int]
     RESIZE_MODE_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class Preprocessing(_message.Message):
     OUTPUT_TENSOR_FIELD_NUMBER: _ClassVar[int]
     POOLING_FIELD_NUMBER: _ClassVar[int]
     NORMALISATION_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
     input_width_px: int
     input_height_px: int
     resize_mode: str
@@ -154,4 +155,5 @@ class Preprocessing(_message.Message):
     output_tensor: str
     pooling: str
     normalisation: str
-    def __init__(self, input_width_px: _Optional[int] = ..., input_height_px: _Optional[int] = ..., resize_mode: _Optional[str] = ..., resize_filter: _Optional[str] = ..., resize_px: _Optional[int] = ..., crop: _Optional[str] = ..., colour_order: _Optional[str] = ..., scale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., layout: _Optional[str] = ..., dtype: _Optional[str] = ..., output_tensor: _Optional[str] = ..., pooling: _Optional[str] = ..., normalisation: _Optional[str] = ...) -> None: ...
+    decoding: str
+    def __init__(self, input_width_px: _Optional[int] = ..., input_height_px: _Optional[int] = ..., resize_mode: _Optional[str] = ..., resize_filter: _Optional[str] = ..., resize_px: _Optional[int] = ..., crop: _Optional[str] = ..., colour_order: _Optional[str] = ..., scale: _Optional[float] = ..., mean: _Optional[_Iterable[float]] = ..., std: _Optional[_Iterable[float]] = ..., layout: _Optional[str] = ..., dtype: _Optional[str] = ..., output_tensor: _Optional[str] = ..., pooling: _Optional[str] = ..., normalisation: _Optional[str] = ..., decoding: _Optional[str] = ...) -> None: ...

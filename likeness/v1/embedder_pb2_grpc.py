@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class EmbedderServiceStub(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
@@ -62,7 +62,7 @@ class EmbedderServiceStub(object):
 
 class EmbedderServiceServicer(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """
@@ -73,7 +73,7 @@ class EmbedderServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image, over 64 images, a model named twice), NOT_FOUND (MODEL_NOT_FOUND).
         Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
-        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED).
+        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), FAILED_PRECONDITION (URI_UNREADABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +143,7 @@ def add_EmbedderServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class EmbedderService(object):
     """Hosts ONNX models. Every call may also end with UNAVAILABLE (OVERLOADED or DRAINING, with RetryInfo),
-    DEADLINE_EXCEEDED (with the stage: queue, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
+    DEADLINE_EXCEEDED (with the stage: queue, fetch, decode or infer), INTERNAL (with a request id) or INVALID_ARGUMENT
     (MESSAGE_TOO_LARGE: a request of over 41,943,040 bytes, which the gateway's 33,554,432 never become; MALFORMED_REQUEST:
     bytes that are no request). gRPC itself refuses a request of over 83,886,080 bytes, unread, with RESOURCE_EXHAUSTED.
     """

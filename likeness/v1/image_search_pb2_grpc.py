@@ -28,7 +28,7 @@ if _version_not_supported:
 
 class ImageSearchServiceStub(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
     Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
     request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
@@ -129,7 +129,7 @@ class ImageSearchServiceStub(object):
 
 class ImageSearchServiceServicer(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
     Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
     request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
@@ -217,7 +217,8 @@ class ImageSearchServiceServicer(object):
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no entry or over 64, request_id; DUPLICATE_ID), NOT_FOUND
         (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
         Errors of one entry, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
-        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), ABORTED (CONFLICT: another write of the id won).
+        IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), FAILED_PRECONDITION (URI_UNREADABLE), ABORTED (CONFLICT:
+        another write of the id won).
         A picture whose bytes the collection has already, under whatever id, is not embedded again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -247,7 +248,7 @@ class ImageSearchServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE, IMAGE_TOO_COMPLEX), NOT_FOUND
         (COLLECTION_NOT_FOUND, IMAGE_NOT_FOUND, MODEL_NOT_FOUND), PERMISSION_DENIED (URI_NOT_ALLOWED),
-        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH, INDEX_INCOMPLETE).
+        FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH, INDEX_INCOMPLETE, URI_UNREADABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -431,7 +432,7 @@ def add_ImageSearchServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ImageSearchService(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
-    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, decode, infer or search), INTERNAL (with a request id) or
+    RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
     Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
     request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.

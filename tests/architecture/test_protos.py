@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
+from tests.architecture import reference_page
 from tests.architecture.source import ROOT, reasons
 
 PROTOS = ROOT / "protos"
@@ -18,6 +19,7 @@ OURS = sorted((PROTOS / "likeness" / "v1").glob("*.proto"))
 # Served beside our own: the one file of the Open Inference Protocol.
 CONTRACT = [PROTOS / "inference" / "open_inference.proto", *OURS]
 STUBS = ROOT / "likeness" / "v1"
+ERROR_DETAILS = PROTOS / "google" / "rpc" / "error_details.proto"
 DESCRIPTORS = PROTOS / "likeness.binpb"
 GENERATOR = ROOT / ".tools" / "protos" / "bin" / "python"
 BUF = ROOT / ".tools" / "node_modules" / ".bin" / "buf"
@@ -91,12 +93,16 @@ def test_committed_stubs_are_what_the_generator_makes(
 
 
 def test_the_committed_descriptors_are_what_the_generator_makes(tmp_path: Path) -> None:
-    """With all that they import, so that a proxy or a dynamic client needs this file alone."""
+    """With all that they import and what errors carry, so that a proxy or a dynamic client needs this file alone."""
     made = tmp_path / "likeness.binpb"
-    protoc("--include_imports", f"--descriptor_set_out={made}")
+    protoc("--include_imports", f"--descriptor_set_out={made}", of=[ERROR_DETAILS, *CONTRACT])
     assert DESCRIPTORS.read_bytes() == made.read_bytes(), "run: make protos"
     names = {file.name for file in descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file}
     assert names > {path.relative_to(PROTOS).as_posix() for path in CONTRACT}
+
+
+def test_the_reference_page_says_what_the_comments_say() -> None:
+    assert reference_page.PAGE.read_text() == reference_page.page(), "run: make protos"
 
 
 def test_the_stubs_carry_the_service_config_of_the_contract() -> None:

@@ -36,9 +36,14 @@ class Services:
 @asynccontextmanager
 async def real(redis_url: str, directory: Path) -> AsyncIterator[Services]:
     size = 2**24
-    embedder = EmbedderSettings(health_port=0, port=0, drain_seconds=0)
+    embedder = EmbedderSettings(health_port=0, metrics_port=0, port=0, drain_seconds=0)
     search = SearchSettings(
-        health_port=0, port=0, drain_seconds=0, milvus_uri=str(directory / "lite.db"), redis_url=redis_url
+        health_port=0,
+        metrics_port=0,
+        port=0,
+        drain_seconds=0,
+        milvus_uri=str(directory / "lite.db"),
+        redis_url=redis_url,
     )
     async with (
         serving(embedder_service.app.build, embedder) as a,

@@ -63,7 +63,7 @@ def test_the_readmes_change_of_a_model_ends_with_the_new_one(running: Running, r
 
 def test_the_picture_of_the_readmes_call_from_the_shell_is_handed_over_by_a_pipe(root: Path, tmp_path: Path) -> None:
     """An argument holds 128 KiB, less than a photograph. `cat` stands in for grpcurl, which is not installed."""
-    (command,) = re.findall(r"^(echo .*\|\n.*)$", (root / "README.md").read_text(), flags=re.MULTILINE)
+    (command,) = re.findall(r"^(echo .*\|\n +grpcurl.*)$", (root / "README.md").read_text(), flags=re.MULTILINE)
     call, _, _ = command.partition("grpcurl")
     (tmp_path / "photo.jpg").write_bytes(bytes(range(256)) * 8000)
     line = f"{call} cat"

@@ -45,6 +45,7 @@ class SearchProcess:
         settings = {
             "PORT": self.port,
             "HEALTH_PORT": self.health_port,
+            "METRICS_PORT": 0,
             "MILVUS_URI": self.file,
             "REDIS_URL": self.redis_url,
             "HEALTH_INTERVAL_SECONDS": 0.1,

@@ -30,7 +30,7 @@ async def stub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
     content = embedder_models.relative_colour()
     card = embedder_models.card("relative", content, 3)
     embedder_models.write(repository, card, content)
-    settings = EmbedderSettings(port=0, health_port=0, model_dirs=(repository,), drain_seconds=0)
+    settings = EmbedderSettings(port=0, health_port=0, metrics_port=0, model_dirs=(repository,), drain_seconds=0)
     async with serving(build, settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield embedder_pb2_grpc.EmbedderServiceStub(channel)
 
@@ -183,4 +183,5 @@ async def test_models_are_described_as_their_files_say(stub: Any, root: Path) ->
         output_tensor="feature",
         pooling="none",
         normalisation="l2",
+        decoding="exact",
     )

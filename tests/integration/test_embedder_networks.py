@@ -39,7 +39,7 @@ async def stub(
     repository = tmp_path_factory.mktemp("models")
     for name in NETWORKS:
         embedder_models.write_network(repository, shared_data, name)
-    settings = EmbedderSettings(port=0, health_port=0, model_dirs=(repository,), drain_seconds=0)
+    settings = EmbedderSettings(port=0, health_port=0, metrics_port=0, model_dirs=(repository,), drain_seconds=0)
     async with serving(build, settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield embedder_pb2_grpc.EmbedderServiceStub(channel)
 

@@ -30,7 +30,7 @@ BLACK = types_pb2.Image(content=images.encode(np.zeros((8, 8, 3), np.uint8), "PN
 
 
 def settings(*repositories: Path, **changes: Any) -> EmbedderSettings:
-    fields = {"port": 0, "health_port": 0, "drain_seconds": 0, "health_interval_seconds": 0.05}
+    fields = {"port": 0, "health_port": 0, "metrics_port": 0, "drain_seconds": 0, "health_interval_seconds": 0.05}
     return EmbedderSettings(model_dirs=repositories, **fields | changes)
 
 
@@ -126,7 +126,13 @@ async def test_with_no_model_the_server_is_not_ready(serve: Serve, tmp_path: Pat
 
 async def test_the_process_serves_and_stops(root: Path, repository: Path) -> None:
     """`python -m embedder_service`, configured by its environment alone."""
-    variables = {"PORT": "0", "HEALTH_PORT": "0", "DRAIN_SECONDS": "0", "MODEL_DIRS": str(repository)}
+    variables = {
+        "PORT": "0",
+        "HEALTH_PORT": "0",
+        "METRICS_PORT": "0",
+        "DRAIN_SECONDS": "0",
+        "MODEL_DIRS": str(repository),
+    }
     environment = os.environ | {f"LIKENESS_EMBEDDER_{name}": value for name, value in variables.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "embedder_service", cwd=root, env=environment, stderr=asyncio.subprocess.PIPE

@@ -21,7 +21,7 @@ JPEGS = [images.encode(images.noise(40, 60, seed=seed), "JPEG") for seed in rang
 
 @pytest.fixture(scope="module")
 async def stub() -> AsyncIterator[Any]:
-    settings = EmbedderSettings(port=0, health_port=0, drain_seconds=0)
+    settings = EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0)
     async with serving(build, settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         yield open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
 
@@ -128,7 +128,7 @@ async def test_an_unknown_model_or_version_is_not_found(stub: Any) -> None:
 
 async def test_a_full_server_refuses_with_a_time_to_come_back() -> None:
     """What Embed is protected by protects this service too."""
-    settings = EmbedderSettings(port=0, health_port=0, drain_seconds=0, max_waiting_images=64)
+    settings = EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0, max_waiting_images=64)
     async with serving(build, settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
         calls = [stub.ModelInfer(raw(*[JPEG] * 64)) for _ in range(3)]

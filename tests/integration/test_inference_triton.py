@@ -30,7 +30,7 @@ MODELS = ["colour", "shape"]
 
 @pytest.fixture(scope="module")
 async def embedder() -> AsyncIterator[Serving]:
-    async with serving(build, EmbedderSettings(port=0, health_port=0, drain_seconds=0)) as server:
+    async with serving(build, EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0)) as server:
         yield server
 
 
@@ -123,7 +123,7 @@ async def test_it_says_what_is_served(root: Path, embedder: Serving, cards: dict
 
 
 async def test_a_server_without_models_is_live_and_not_ready(root: Path) -> None:
-    settings = EmbedderSettings(port=0, health_port=0, drain_seconds=0, built_in_models=False)
+    settings = EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0, built_in_models=False)
     async with serving(build, settings) as server:
         answers = await triton(root, server.address, {"call": "live"}, {"call": "ready"})
     assert answers == [True, False]

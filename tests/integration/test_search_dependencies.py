@@ -37,6 +37,7 @@ async def search(socket_directory: Path, tmp_path: Path) -> AsyncIterator[Servin
     settings = SearchSettings(
         port=0,
         health_port=0,
+        metrics_port=0,
         drain_seconds=0,
         health_interval_seconds=0.1,
         redis_url=f"unix://{socket_directory / 'redis.sock'}",
@@ -105,6 +106,7 @@ async def test_an_absent_milvus_server_leaves_the_rest_answering(redis_url: str)
     settings = SearchSettings(
         port=0,
         health_port=0,
+        metrics_port=0,
         drain_seconds=0,
         redis_url=redis_url,
         milvus_uri=f"http://127.0.0.1:{servers.free_port()}",

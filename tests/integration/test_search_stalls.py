@@ -64,6 +64,7 @@ def settings_of(milvus_uri: str, redis_url: str) -> SearchSettings:
     return SearchSettings(
         port=0,
         health_port=0,
+        metrics_port=0,
         drain_seconds=0,
         redis_url=redis_url,
         milvus_uri=milvus_uri,

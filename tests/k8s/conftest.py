@@ -1,5 +1,6 @@
-"""The cluster that kubectl reaches, with the local overlay in it."""
+"""The cluster that kubectl reaches, with the local overlay in it, or that of the variable OVERLAY."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -34,13 +35,12 @@ def cluster() -> Iterator[Kubectl]:
 
 
 def _apply(kubectl: Kubectl) -> None:
-    version = int(kubectl.read("--raw=/version")["minor"].rstrip("+"))
-    if version >= _MINOR_VERSION:
-        kubectl("apply", f"--kustomize={_LOCAL}")
-    else:
+    old = int(kubectl.read("--raw=/version")["minor"].rstrip("+")) < _MINOR_VERSION
+    if old:
         _build_stores()
-        # It drops the fields that it does not know.
-        kubectl("apply", f"--kustomize={_OLD}", "--validate=false")
+    overlay = os.environ.get("OVERLAY") or (_OLD if old else _LOCAL)
+    # An old cluster drops the fields that it does not know.
+    kubectl("apply", f"--kustomize={overlay}", f"--validate={str(not old).lower()}")
     kubectl("create", "namespace", CALLERS)
     for kind, parts in (("statefulset", _STORES), ("deployment", SERVICES)):
         for part in parts:
@@ -55,4 +55,9 @@ def _build_stores() -> None:
 
 
 def _remove(kubectl: Kubectl, *, wait: bool) -> None:
-    kubectl("delete", "namespace", "likeness", CALLERS, "--ignore-not-found", f"--wait={str(wait).lower()}")
+    for namespace in ("likeness", CALLERS):
+        kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+        # Nothing of it is kept, so that nothing has to be stopped with care.
+        kubectl("delete", "pods", "--all", "--force", "--grace-period=0", f"--namespace={namespace}")
+        if wait:
+            kubectl("wait", "--for=delete", f"namespace/{namespace}", "--timeout=180s")

@@ -60,7 +60,8 @@ def load() -> Iterator[Load]:
         "create", "configmap", "caller", f"--from-file={_HERE / 'caller.py'}", "--dry-run=client", "-oyaml"
     )
     kubectl("apply", "--filename=-", text=program)
-    kubectl("apply", f"--filename={_HERE / 'caller.yaml'}")
+    image = Kubectl()("get", "deployment", "gateway", "--output=jsonpath={.spec.template.spec.containers[0].image}")
+    kubectl("apply", "--filename=-", text=(_HERE / "caller.yaml").read_text().replace("IMAGE", image))
     try:
         kubectl("wait", "--for=condition=Ready", "pod/caller", f"--timeout={_PATIENCE_SECONDS}s")
         with _followed(kubectl) as calling:

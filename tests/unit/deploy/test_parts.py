@@ -8,7 +8,7 @@ from deploy.local.parts import Part, StackSettings
 from deploy.local.ports import Ports
 
 RUN = Path("/tmp/run")
-PORTS = Ports(1, 2, 3, 4, 5, 6)
+PORTS = Ports(1, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
 def service(name: str, settings: StackSettings) -> Part:
@@ -25,6 +25,7 @@ def test_each_service_is_told_where_to_listen_and_whom_to_call() -> None:
     assert own(service("gateway", settings)) == {
         "LIKENESS_GATEWAY_PORT": "1",
         "LIKENESS_GATEWAY_HEALTH_PORT": "4",
+        "LIKENESS_GATEWAY_METRICS_PORT": "7",
         "LIKENESS_GATEWAY_DRAIN_SECONDS": "0.2",
         "LIKENESS_GATEWAY_EMBEDDER_ADDRESS": "127.0.0.1:2",
         "LIKENESS_GATEWAY_SEARCH_ADDRESS": "127.0.0.1:3",
@@ -32,12 +33,14 @@ def test_each_service_is_told_where_to_listen_and_whom_to_call() -> None:
     assert own(service("embedder", settings)) == {
         "LIKENESS_EMBEDDER_PORT": "2",
         "LIKENESS_EMBEDDER_HEALTH_PORT": "5",
+        "LIKENESS_EMBEDDER_METRICS_PORT": "8",
         "LIKENESS_EMBEDDER_DRAIN_SECONDS": "0.2",
         "LIKENESS_EMBEDDER_MODEL_DIRS": "/a:/b",
     }
     assert own(service("search", settings)) == {
         "LIKENESS_SEARCH_PORT": "3",
         "LIKENESS_SEARCH_HEALTH_PORT": "6",
+        "LIKENESS_SEARCH_METRICS_PORT": "9",
         "LIKENESS_SEARCH_DRAIN_SECONDS": "0.2",
         "LIKENESS_SEARCH_MILVUS_URI": "/state/milvus/likeness.db",
         "LIKENESS_SEARCH_REDIS_URL": "unix:///tmp/run/redis.sock",
@@ -59,12 +62,12 @@ def test_a_further_setting_goes_to_the_service_that_it_names() -> None:
 
 
 def test_settings_left_over_in_the_shell_are_not_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LIKENESS_GATEWAY_PORT", "7")
-    monkeypatch.setenv("LIKENESS_GATEWAY_NONSENSE", "7")
+    monkeypatch.setenv("LIKENESS_GATEWAY_PORT", "77")
+    monkeypatch.setenv("LIKENESS_GATEWAY_NONSENSE", "77")
     monkeypatch.setenv("SOMETHING_ELSE", "kept")
     settings = StackSettings(tmp_path, PORTS)
     for part in [*parts.redis(settings, RUN), *parts.services(settings, RUN)]:
-        assert "7" not in own(part).values()
+        assert "77" not in own(part).values()
         assert part.environment["SOMETHING_ELSE"] == "kept"
 
 

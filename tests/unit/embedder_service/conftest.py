@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,13 @@ from embedder_service.decode_worker import Allowance
 from embedder_service.geometry import Geometry
 from embedder_service.pictures import Limits
 from embedder_service.ports import Pixels
+from embedder_service.reading import UriReading
+from embedder_service.uris import AllowedPrefixes
 
 Decode = Callable[[bytes, int, int], Awaitable[Pixels]]
 LIMITS = Limits(max_bytes=20 * 2**20, max_pixels=50_000_000, max_side_px=65_535, max_jpeg_scans=100)
+NO_READER: Any = None
+NOTHING_ALLOWED = UriReading(AllowedPrefixes([]), NO_READER, NO_READER, at_once=1, timeout_seconds=1)
 ALLOWANCE = Allowance(cpu_seconds=2.0, memory_bytes=1536 * 2**20)
 
 

@@ -21,6 +21,7 @@ from embedder_service.turnstile import Turnstile
 from servicekit import errors
 from tests import embedder_images as images
 from tests import embedder_models
+from tests.unit.embedder_service.conftest import NOTHING_ALLOWED
 
 PICTURES = [images.noise(8, 8, seed=seed) for seed in range(3)]
 SOURCES = [ImageSource(images.encode(picture, "PNG")) for picture in PICTURES]
@@ -68,7 +69,7 @@ def make(gate: Gate, thread: ThreadPoolExecutor) -> MakeEmbedder:
             card = ModelCard.model_validate(embedder_models.card(name, content, 3, **preprocessing))
             models[name] = OnnxModel(card, content, engine)
         bounds, places = Bounds(max_batch=8, max_waiting=max_waiting, max_ahead=max_ahead), Turnstile(1)
-        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate)
+        return Embedder(Registry(models, lambda model: Line(model, places, bounds, Observer())), gate, NOTHING_ALLOWED)
 
     return embedder
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -62,3 +63,30 @@ async def test_each_geometry_gets_its_own_pixels_and_the_picture_is_described(de
     assert [pixels.shape for pixels in decoded.pixels] == [(16, 16, 3), (4, 8, 3)]
     assert (decoded.width_px, decoded.height_px, decoded.format) == (50, 30, "PNG")
     assert decoded.content_sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("size", "geometry", "scale"),
+    [
+        ((480, 640), Geometry(224, 224, "BILINEAR", 0, scaled=True), 2),
+        ((640, 480), Geometry(100, 90, "BILINEAR", 0, scaled=True), 4),
+        ((480, 640), Geometry(50, 60, "BILINEAR", 60, scaled=True), 8),
+        ((480, 640), Geometry(224, 224, "BILINEAR", 256, scaled=True), 1),
+        ((480, 640), Geometry(224, 224, "BILINEAR", 0), 1),
+    ],
+)
+async def test_a_jpeg_is_decoded_at_the_scale_that_the_model_allows(
+    decoder: DecoderPool, size: tuple[int, int], geometry: Geometry, scale: int
+) -> None:
+    """As Pillow's own draft() decodes it, and whatever another model asks for beside it."""
+    content = images.encode(images.noise(*size), "JPEG", quality=95)
+    whole, draft = Image.open(BytesIO(content)), Image.open(BytesIO(content))
+    draft.draft("RGB", (whole.width // scale, whole.height // scale))
+    assert (whole.width // scale, whole.height // scale) == draft.size
+    beside = Geometry(*whole.size, "NEAREST", 0)
+    decoded = await decoder.decode(content, [geometry, beside])
+    assert (decoded.width_px, decoded.height_px) == whole.size
+    np.testing.assert_array_equal(decoded.pixels[1], np.asarray(whole))
+    expected = Image.fromarray(np.asarray(draft))
+    fitted = await decoder.decode(images.encode(np.asarray(expected), "BMP"), [geometry])
+    np.testing.assert_array_equal(decoded.pixels[0], fitted.pixels[0])

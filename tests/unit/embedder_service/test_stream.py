@@ -10,6 +10,7 @@ from embedder_service.embedding import Embedder, ImageSource
 from embedder_service.registry import Registry
 from embedder_service.stream import Item, Streams, Window
 from servicekit import errors
+from tests.unit.embedder_service.conftest import NOTHING_ALLOWED
 from tests.unit.embedder_service.test_registry import open_line
 
 WRONG = errors.invalid_field("encoding", "is none")
@@ -31,7 +32,7 @@ class Source:
 @pytest.mark.parametrize(("window", "most"), [(Window(3, 10**9), 3), (Window(100, 2_500), 3), (Window(100, 1), 1)])
 async def test_no_more_is_read_than_may_be_unanswered(decoder: DecoderPool, window: Window, most: int) -> None:
     source = Source(size_bytes=1000)
-    streams = Streams(Embedder(Registry({}, open_line), decoder), window, asyncio.Event())
+    streams = Streams(Embedder(Registry({}, open_line), decoder, NOTHING_ALLOWED), window, asyncio.Event())
     answers = streams.run(source.items(50))
     taken = []
     async for answer in answers:

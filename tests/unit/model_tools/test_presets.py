@@ -84,7 +84,8 @@ def test_pipelines_of_torchvision_are_theirs(preset: str, size: tuple[int, int])
     expected = (torchvision(picture, resize, 224, resample) - mean) / std
     card = preprocessing(preset, 224, 224)
     limits = Limits(max_bytes=2**24, max_pixels=2**24, max_side_px=2**12, max_jpeg_scans=100)
-    (read,) = PillowReader(limits).read(images.encode(np.asarray(picture), "PNG"), [card.geometry]).pixels
+    content = images.encode(np.asarray(picture), "PNG")
+    (read,) = PillowReader(limits).read(content, [card.geometry]).pixels
     pixels = np.frombuffer(read, np.uint8).reshape(224, 224, 3)
     np.testing.assert_allclose(InputBuilder(card).build([pixels])[0].astype(np.float64), expected, **TOLERANCE)
 
