@@ -73,6 +73,15 @@ def test_a_model_that_is_there_is_replaced_only_on_request(run: Run, file: Path,
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["My-net"]
 
 
+def test_jpegs_may_be_read_smaller(run: Run, file: Path, tmp_path: Path) -> None:
+    add(run, file)
+    exact = model_folder.read(tmp_path / "models" / "My-net").card
+    add(run, file, "--decoding", "scaled", "--replace")
+    scaled = model_folder.read(tmp_path / "models" / "My-net").card
+    assert (exact.preprocessing.decoding, scaled.preprocessing.decoding) == ("exact", "scaled")
+    assert exact.fingerprint != scaled.fingerprint
+
+
 def test_nothing_is_left_of_what_fails(run: Run, file: Path, tmp_path: Path) -> None:
     result = run("add", str(file), "--output", "nowhere", "--preset", "torchvision", status=1)
     assert result.stderr.strip() == "the graph has no tensor and no node named 'nowhere'"
