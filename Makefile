@@ -15,10 +15,11 @@ STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
 export PYTHON
 
-.PHONY: help demo up down test test-k8s chaos keras plants bench images test-images lint types protos models lock clean .tools/protos
+.PHONY: help demo up down test test-interop test-images test-k8s chaos keras plants bench images lint types protos models lock \
+	clean .tools/protos
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compare the models, write a page
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -33,9 +34,14 @@ test: .venv/dev.stamp ## Run every test, after installing the servers that they 
 	@tests/install.sh
 	.venv/bin/python -m pytest $(ARGS)
 
+test-interop: .venv/dev.stamp ## Generate, compile and run a client in each of six other languages
+	@tests/install.sh servers interop
+	@$(MAKE) --silent -j2 -C tests/interop
+	.venv/bin/python -m pytest -m interop tests/interop $(ARGS)
+
 test-k8s: .venv/dev.stamp ## Check the manifests, and try them on the cluster that kubectl reaches, with the images of `make images`
 	@tests/install.sh checkov
-	.venv/bin/python -m pytest -m "cluster or not cluster" tests/k8s $(ARGS)
+	.venv/bin/python -m pytest -m "cluster or not cluster" -v -s tests/k8s $(ARGS)
 
 chaos: .venv/dev.stamp ## Kill everything at random for ROUNDS=110 rounds, over 200 kills; SEED= repeats a run
 	@tests/install.sh

@@ -10,7 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import hangups, metrics, reflection, security, stopping
+from servicekit import hangups, listening, metrics, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
@@ -90,6 +90,7 @@ async def run(
 
     Raises:
         RuntimeError, OSError: a port is taken.
+        ConnectionRefusedError: gRPC has closed the port by itself.
         SystemExit: certificates or tokens cannot be used.
     """
     on_signals = stop is None
@@ -115,7 +116,7 @@ async def run(
         ):
             _log.info("serving", port=port, health_port=health_port, metrics_port=metrics_port)
             started(Ports(port, health_port, metrics_port))
-            await stop.wait()
+            await listening.until(stop, settings.host, port, interval_seconds=settings.health_interval_seconds)
             _log.info("draining", seconds=settings.drain_seconds)
             await health.drain()
             await asyncio.sleep(settings.drain_seconds)

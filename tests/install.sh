@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python's packages, each thing only where it is absent.
-# Without arguments all of it; else what they name: servers, buf, protos, triton, envoy, go_tools.
+# Without arguments all that `make test` needs; else what they name: servers, buf, protos, triton, envoy, go_tools, interop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,14 @@ CHECKOV_VERSION=3.3.30
 # The Debian package that holds a program.
 package_of() {
   case "$1" in
+    cargo) echo cargo-web ;; # the newer of Debian's two
     chromedriver) echo chromium-driver ;;
+    go) echo golang-go ;;
+    grpc_cpp_plugin | grpc_ruby_plugin) echo protobuf-compiler-grpc ;;
+    javac) echo default-jdk ;;
+    mvn) echo maven ;;
+    node) echo nodejs ;;
+    protoc) echo protobuf-compiler ;;
     *) echo "$1" ;;
   esac
 }
@@ -21,13 +28,26 @@ programs() {
   for program in "$@"; do
     command -v "$program" >/dev/null || missing+=("$(package_of "$program")")
   done
-  if ((${#missing[@]} == 0)); then return; fi
+  packages "${missing[@]}"
+}
+
+# Installs those Debian libraries that are not.
+libraries() {
+  local missing=()
+  for library in "$@"; do
+    dpkg-query --show --showformat='${db:Status-Status}' "$library" 2>/dev/null | grep -qx installed || missing+=("$library")
+  done
+  packages "${missing[@]}"
+}
+
+packages() {
+  if (($# == 0)); then return; fi
   local root=()
   if ((EUID != 0)); then root=(sudo -n); fi
-  echo "apt-get install ${missing[*]}"
-  if ! { "${root[@]}" apt-get update -qq && install_packages "${missing[@]}"; } >.tools/apt.log 2>&1; then
+  echo "apt-get install $*"
+  if ! { "${root[@]}" apt-get update -qq && install_packages "$@"; } >.tools/apt.log 2>&1; then
     tail -n 5 .tools/apt.log >&2
-    echo "The tests need ${missing[*]}, which could not be installed; install them and try again." >&2
+    echo "The tests need $*, which could not be installed; install them and try again." >&2
     exit 1
   fi
 }
@@ -94,6 +114,15 @@ go_tool() {
   echo "go install $1"
   GOBIN="$PWD/.tools/go/bin" go install "$1"
   touch "$done"
+}
+
+# Compilers and gRPC of the languages that tests/interop has clients in. Where some cannot be had, it is for the Makefile
+# there to say which languages are left out; CI leaves none out.
+interop() {
+  if ! (
+    programs g++ pkg-config go javac mvn node npm ruby cargo protoc grpc_cpp_plugin
+    libraries libgrpc++-dev libprotobuf-dev nlohmann-json3-dev ruby-grpc ruby-googleapis-common-protos-types
+  ) && [[ -n "${CI:-}" ]]; then exit 1; fi
 }
 
 # It pins some hundred packages, and so has an environment of its own.

@@ -41,6 +41,10 @@ class Load:
         assert in_time, "the caller says nothing more"
         assert not self.problem, self.problem
 
+    def __str__(self) -> str:
+        slowest = max(call["seconds"] for call in self.calls)
+        return f"{len(self.calls)} calls, {len(self.failures)} failures, the slowest took {slowest:.2f} s"
+
     @property
     def failures(self) -> list[Any]:
         """The calls that ended with an error, or with a wrong answer."""
@@ -67,6 +71,7 @@ def load() -> Iterator[Load]:
         with _followed(kubectl) as calling:
             calling.go_on(calls=100)
             yield calling
+            print(calling)
     finally:
         kubectl("delete", "pod", "caller", "--force", "--grace-period=0")
 

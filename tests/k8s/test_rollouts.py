@@ -91,6 +91,7 @@ def test_an_embedder_that_joins_gets_its_share(cluster: Kubectl) -> None:
         calling.go_on(calls=30 * PACE)
     served = embedded(cluster, renewed)
     assert len(served) == 4
+    print(dict(served))
     shares = [count / served.total() for count in served.values()]
     assert all(0.2 <= share <= 0.3 for share in shares), served
     assert calling.failures == []

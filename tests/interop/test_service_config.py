@@ -1,0 +1,93 @@
+"""The shipped service config in channels of other languages: it retries, gives calls a time limit and balances.
+
+Not in Rust: tonic reads no service config.
+"""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from likeness.v1 import image_search_pb2 as pb
+from likeness.v1 import image_search_pb2_grpc, types_pb2
+from tests.conftest import ROOT
+from tests.interop.clients import LANGUAGES, running
+from tests.interop.interposer import Interposer, interposed
+from tests.interop.site import Site
+
+pytestmark = pytest.mark.interop
+
+CONFIG = (ROOT / "protos" / "likeness" / "v1" / "likeness_grpc_service_config.json").read_text()
+CONFIGURED = [language for language in LANGUAGES if language != "rust"]
+WRITE_SECONDS, READ_SECONDS = 300, 30
+
+
+def assert_retried_once(between: Interposer) -> None:
+    first, second = between.seen
+    assert (first.method, first.previous) == ("/likeness.v1.ImageSearchService/IndexImages", 0)
+    assert (second.method, second.previous) == (first.method, 1)
+    assert first.remaining_seconds is not None
+    assert second.remaining_seconds is not None
+    assert WRITE_SECONDS - 30 < second.remaining_seconds <= first.remaining_seconds <= WRITE_SECONDS + 1
+
+
+@pytest.mark.parametrize("language", CONFIGURED)
+async def test_a_reply_that_is_lost_is_asked_for_again_and_the_write_is_done_once(
+    language: str, site: Site, pictures: Path
+) -> None:
+    picture = {"image_id": f"retried-{language}", "photo": str(pictures / f"{language}.png")}
+    write = {"collection": "album", "request_id": str(uuid.uuid4()), "images": [picture]}
+    async with interposed(site.addresses["gateway"]) as between, running(language) as client:
+        between.to_lose = 1
+        command = {"addresses": [between.address], "service_config": CONFIG}
+        said = await client.perform({"call": "IndexImages", "with": write, **command})
+        assert said["ok"]["results"] == [{"image_id": picture["image_id"], "outcome": "OUTCOME_CREATED"}], said
+        assert said["attempts"] == 1, "the channel tried again, not the client"
+        assert_retried_once(between)
+        look = {"collection": "album", "image_id": picture["image_id"]}
+        found = await client.perform({"call": "GetImage", "with": look, **command})
+        assert found["ok"]["written_once"] is True
+
+
+async def test_without_the_config_a_reply_that_is_lost_is_an_error(site: Site) -> None:
+    async with interposed(site.addresses["gateway"]) as between, running("go") as client:
+        between.to_lose = 1
+        look = {"collection": "album", "image_id": "3"}
+        said = await client.perform({"call": "GetImage", "with": look, "addresses": [between.address]})
+        assert said["error"]["code"] == "UNAVAILABLE"
+        assert [attempt.remaining_seconds for attempt in between.seen] == [None]
+
+
+@pytest.mark.parametrize("language", CONFIGURED)
+async def test_calls_are_spread_over_all_addresses_and_limited_in_time(language: str, site: Site) -> None:
+    listing = {"call": "ListImages", "with": {"collection": "album", "page_size": 1}}
+    gateway = site.addresses["gateway"]
+    async with interposed(gateway) as one, interposed(gateway) as other, running(language) as client:
+        listing["addresses"] = [one.address, other.address]
+        await client.perform(listing)
+        assert 0 in {len(one.seen), len(other.seen)}, "gRPC itself takes the first address"
+        before = len(one.seen), len(other.seen)
+        await client.perform({**listing, "service_config": CONFIG})
+        spread = [*one.seen[before[0] :], *other.seen[before[1] :]]
+        assert min(len(one.seen) - before[0], len(other.seen) - before[1]) >= 3
+        assert {0 < (attempt.remaining_seconds or 0) <= READ_SECONDS + 1 for attempt in spread} == {True}
+
+
+async def test_the_same_in_python(site: Site, pictures: Path) -> None:
+    image = types_pb2.Image(content=(pictures / "python.png").read_bytes())
+    entry = pb.ImageEntry(image_id="retried-python", image=image)
+    write = pb.IndexImagesRequest(collection="album", entries=[entry], request_id=str(uuid.uuid4()))
+    async with (
+        interposed(site.addresses["gateway"]) as between,
+        grpc.aio.insecure_channel(between.address, options=[("grpc.service_config", CONFIG)]) as channel,
+    ):
+        between.to_lose = 1
+        stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(channel)
+        assert [result.outcome for result in (await stub.IndexImages(write)).results] == [
+            pb.IndexResult.OUTCOME_CREATED
+        ]
+        assert_retried_once(between)
+        found = (await stub.GetImage(pb.GetImageRequest(collection="album", image_id="retried-python"))).image
+        assert found.create_time == found.update_time
