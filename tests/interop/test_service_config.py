@@ -67,7 +67,7 @@ async def test_calls_are_spread_over_all_addresses(language: str, site: Site) ->
 
 @pytest.mark.parametrize("language", CONFIGURED)
 async def test_a_call_without_a_deadline_has_that_of_the_config(language: str, site: Site) -> None:
-    """C++ and Ruby keep it themselves and do not tell the server of it; gRPC 1.51 may count it a second or two short."""
+    """C++ and Ruby keep it themselves and do not tell the server of it; gRPC 1.51 may count it two seconds short."""
     async with interposed(site.addresses["gateway"]) as between, running(language) as client:
         between.hold()
         command = {"addresses": [between.address], "service_config": HASTY_CONFIG}
