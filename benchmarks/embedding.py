@@ -143,10 +143,11 @@ def _ratios(model: str, sides: dict[str, list[float]], calls: str) -> list[Figur
 
 
 def _memory(rig: _Rig) -> list[Figure]:
+    """What the machine gives: pages that several processes share count once, as they do against a container's limit."""
     resident, proportional = rig.resident()
     bar = at_most(_BARS[rig.model]["mib"])
-    shared = f"{proportional:.0f} MiB with shared pages once"
-    return [Figure(f"{rig.model}, resident after load, all processes", resident, "MiB", shared, "", [resident], bar)]
+    each = f"{resident:.0f} MiB if shared pages count for each"
+    return [Figure(f"{rig.model}, resident after load", proportional, "MiB", each, "", [proportional], bar)]
 
 
 def _overloaded(rig: _Rig) -> tuple[list[Figure], list[Offered]]:

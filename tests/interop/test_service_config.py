@@ -21,8 +21,8 @@ pytestmark = pytest.mark.interop
 
 CONFIG = (ROOT / "protos" / "likeness" / "v1" / "likeness_grpc_service_config.json").read_text()
 CONFIGURED = [language for language in LANGUAGES if language != "rust"]
-# The same, with a limit that a test can wait for.
-HASTY_CONFIG = CONFIG.replace('"30s"', '"0.5s"')
+# The same, with a limit that a test can wait for: in whole seconds, since grpc-js misreads parts of them.
+HASTY_CONFIG = CONFIG.replace('"30s"', '"1s"')
 WRITE = "/likeness.v1.ImageSearchService/IndexImages"
 
 
@@ -67,13 +67,12 @@ async def test_calls_are_spread_over_all_addresses(language: str, site: Site) ->
 
 @pytest.mark.parametrize("language", CONFIGURED)
 async def test_a_call_without_a_deadline_has_that_of_the_config(language: str, site: Site) -> None:
-    """C++ and Ruby keep it themselves and do not tell the server of it."""
+    """C++ and Ruby keep it themselves and do not tell the server of it; gRPC 1.51 may count it two seconds short."""
     async with interposed(site.addresses["gateway"]) as between, running(language) as client:
         between.hold()
         command = {"addresses": [between.address], "service_config": HASTY_CONFIG}
         said = await client.perform({"call": "GetImage", "with": {"collection": "album", "image_id": "3"}, **command})
         assert said["error"]["code"] == "DEADLINE_EXCEEDED"
-        assert len(between.seen) == 1
 
 
 async def test_the_same_in_python(site: Site, pictures: Path) -> None:
