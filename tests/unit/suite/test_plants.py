@@ -32,5 +32,17 @@ def test_a_plant_that_does_not_fit_is_told(root: Path, tmp_path: Path) -> None:
 
 
 def test_every_plant_is_there() -> None:
-    assert [plant.file.name[:2] for plant in PLANTS] == ["01", "02", "03", "04", "06", "07", "09", "10", "11", "12"]
+    assert [plant.file.name[:2] for plant in PLANTS] == [
+        "01",
+        "02",
+        "03",
+        "04",
+        "06",
+        "07",
+        "08",
+        "09",
+        "10",
+        "11",
+        "12",
+    ]
     assert [plant.file.name[:2] for plant in plants(["4", "12"])] == ["04", "12"]
