@@ -13,10 +13,12 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOC := .tools/protos/bin/python -m grpc_tools.protoc
 STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
 
+# Where tests/install.sh puts Prometheus.
+export PATH := $(PATH):$(CURDIR)/.tools/prometheus/usr/bin
 export PYTHON
 
-.PHONY: help demo up down test test-interop test-images test-k8s chaos keras plants bench images lint types protos models lock \
-	clean .tools/protos
+.PHONY: help demo up up-observed down test test-interop test-images test-k8s chaos keras plants bench images lint types \
+	protos models lock clean .tools/protos
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +28,10 @@ demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compar
 
 up: .venv/local.stamp ## Start everything on loopback and leave it running (MODELS=DIR: your models too)
 	@$(LOCAL) up $(if $(MODELS),--models "$(MODELS)")
+
+up-observed: .venv/local.stamp ## The same, with Prometheus and Grafana where they are to be had
+	@tests/install.sh prometheus
+	@$(LOCAL) up --observed $(if $(MODELS),--models "$(MODELS)")
 
 down: .venv/local.stamp ## Stop what `up` started; what is stored stays
 	@$(LOCAL) down

@@ -33,6 +33,7 @@ def main(
     ] = _SHARED_DATA,
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = _HERE / "results.json",
     chart: Annotated[Path | None, typer.Option(help="SVG file to draw growth in.")] = None,
+    load_chart: Annotated[Path | None, typer.Option(help="SVG file to draw `embedder` under load in.")] = None,
 ) -> None:
     """Measure what Likeness costs beside what it stands on: both sides in one run and in turn, medians over rounds."""
     if unknown := set(names or ()) - set(NAMES):
@@ -45,6 +46,8 @@ def main(
     report.write(out, results)
     if chart and results.sizes:
         plot.draw(results.sizes, chart)
+    if load_chart and results.offered:
+        plot.draw_offered(results.offered, load_chart)
 
 
 def _sizes(largest: int) -> tuple[int, ...]:

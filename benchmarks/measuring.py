@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import filling, pictures
+from benchmarks.embedding import Offered, embedding
 from benchmarks.figures import Figure
 from benchmarks.gateway_cost import gateway_cost
 from benchmarks.growth import Size, growth
@@ -23,7 +24,8 @@ _FIGURES: dict[str, Callable[[Running, Load, Plan], list[Figure]]] = {
     "index": indexing,
 }
 _GROWTH = "growth"
-NAMES = (*_FIGURES, _GROWTH)
+_EMBEDDER = "embedder"
+NAMES = (*_FIGURES, _EMBEDDER, _GROWTH)
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Results:
 
     figures: list[Figure] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
+    offered: list[Offered] = field(default_factory=list)
 
 
 def measure(names: Sequence[str], plan: Plan) -> Results:
@@ -41,6 +44,9 @@ def measure(names: Sequence[str], plan: Plan) -> Results:
         for name in names:
             if name == _GROWTH:
                 results.sizes += [size for kind in filling.KINDS for size in _grown(process, plan, kind)]
+            elif name == _EMBEDDER:
+                figures, results.offered = embedding(plan)
+                results.figures += figures
             else:
                 results.figures += _compared(process, plan, name)
     return results

@@ -82,6 +82,7 @@ def write(path: Path, results: Results) -> None:
         "versions": {name: version(name) for name in _VERSIONS},
         "figures": [_document(figure) for figure in results.figures],
         "growth": [asdict(size) for size in results.sizes],
+        "offered": [asdict(load) for load in results.offered],
     }
     path.write_text(json.dumps(document, indent=2) + "\n")
 

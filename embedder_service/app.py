@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 import structlog
 
-from embedder_service import cpus, roles
+from embedder_service import cpus, providers, roles
 from embedder_service.catalog import BUILT_IN, ModelFolders
 from embedder_service.decode_pool import DecoderPool
 from embedder_service.decode_worker import Allowance
@@ -21,7 +21,7 @@ from embedder_service.inference import open_inference_pb2, open_inference_pb2_gr
 from embedder_service.line import Bounds, Line
 from embedder_service.metrics import EmbedderMetrics
 from embedder_service.networks import ReachableNetworks
-from embedder_service.onnx_model import Engine, OnnxModel, try_network
+from embedder_service.onnx_model import Engine, OnnxModel, available_providers
 from embedder_service.pictures import Limits
 from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
@@ -45,7 +45,13 @@ _log = structlog.get_logger()
 
 @asynccontextmanager
 async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
-    """Load the models, and close the threads behind the last call."""
+    """Load the models, and close the threads behind the last call.
+
+    Raises:
+        SystemExit: networks cannot run on what the settings name.
+    """
+    if problem := providers.problem(settings.provider, available_providers()):
+        raise SystemExit(problem)
     processors = cpus.available()
     decoders = settings.decoders or processors
     runs = settings.concurrent_runs or processors
@@ -58,7 +64,7 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
         ThreadPoolExecutor(processors, "load") as loading,
         ThreadPoolExecutor(settings.uri_reads, "read") as reading,
     ):
-        engine = Engine(inferring, run_threads, settings.trial_seconds, metrics)
+        engine = Engine(inferring, run_threads, settings.trial_seconds, settings.provider, metrics)
         bounds = Bounds(settings.max_batch, settings.max_waiting_images, max_ahead=2 * runs + decoders)
         places = Turnstile(runs)
         registry = Registry({}, lambda model: Line(model, places, bounds, metrics))
@@ -117,7 +123,7 @@ async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[
 
 
 def _trial(settings: EmbedderSettings) -> Trial:
-    return Trial(try_network, settings.trial_seconds, settings.trial_memory_bytes)
+    return Trial(settings.trial_seconds, settings.trial_memory_bytes)
 
 
 def _allowance(settings: EmbedderSettings) -> Allowance:

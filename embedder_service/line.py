@@ -206,7 +206,8 @@ class Line:
         loop = asyncio.get_running_loop()
         started = loop.time()
         images = [job.image for job in jobs]
-        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=self._runs.inside == 1)), started)
+        alone = self._runs.inside == 1 and not any(self._ready)
+        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=alone)), started)
         for job in jobs:
             job.run = run
             self._observer.waited(self.card.name, started - job.since)

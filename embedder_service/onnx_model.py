@@ -18,6 +18,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 import structlog
 
+from embedder_service import providers
 from embedder_service.model_card import ModelCard, Preprocessing
 from embedder_service.ports import Model, ModelUnusable, Observer, Pixels, Vectors
 from embedder_service.tensors import InputBuilder, pool
@@ -40,6 +41,8 @@ class Engine:
     """For a run that is alone."""
     trial_seconds: float
     """Time that a network may take over its first two pictures."""
+    provider: str = providers.CPU
+    """What it runs on, by a name of `providers`."""
     observer: Observer = field(default_factory=Observer)
     """Is told how long tensors take."""
 
@@ -54,7 +57,7 @@ class OnnxModel(Model):
     def __init__(self, card: ModelCard, content: bytes, engine: Engine) -> None:
         self._card = card
         self._engine = engine
-        self._sessions = _sessions(content, engine.threads)
+        self._sessions = _sessions(content, engine)
         self._input = InputBuilder(card.preprocessing)
         _check_graph(self._sessions.alone, card.preprocessing, self._input.shape)
         self._input_name = self._sessions.alone.get_inputs()[0].name
@@ -105,6 +108,11 @@ class OnnxModel(Model):
         _check_vectors(vectors, self._card.dimension)
 
 
+def available_providers() -> list[str]:
+    """Return what the ONNX Runtime that is installed can run networks on, by its own names."""
+    return list(ort.get_available_providers())
+
+
 def try_network(card: ModelCard, content: bytes) -> None:
     """Load a network and run it once, on one thread: what a trial in a process of its own does.
 
@@ -127,13 +135,13 @@ class _Sessions:
     """What the sessions read their weights from, for as long as they live."""
 
 
-def _sessions(content: bytes, threads: int) -> _Sessions:
-    if threads > 1:
+def _sessions(content: bytes, engine: Engine) -> _Sessions:
+    if engine.threads > 1 and engine.provider == providers.CPU:
         try:
-            return _sharing(content, threads)
+            return _sharing(content, engine.threads)
         except (OSError, ModelUnusable) as problem:
             _log.warning("sessions do not share their weights: one serves for all", problem=str(problem))
-    session = _session(content, _options(threads))
+    session = _session(content, _options(engine.threads), engine.provider)
     return _Sessions(session, session)
 
 
@@ -184,11 +192,16 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _session(content: bytes, options: ort.SessionOptions) -> ort.InferenceSession:
+def _session(content: bytes, options: ort.SessionOptions, provider: str = providers.CPU) -> ort.InferenceSession:
+    names = providers.names(provider)
     try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(content, options, providers=names)
     except Exception as error:  # noqa: BLE001 it raises a class of its own for each of its codes, and others
         raise ModelUnusable(f"ONNX Runtime does not load model.onnx: {_first_line(error)}") from None
+    if session.get_providers()[0] != names[0]:
+        raise ModelUnusable(
+            f"ONNX Runtime does not run it on {provider}, whose libraries or device it does not find here"
+        )
     session._model_bytes = None  # noqa: SLF001 it would keep the whole file in memory for a fallback that has no use here
     return session
 

@@ -34,6 +34,9 @@ class EmbedderSettings(ServerSettings):
         (), description="Folders of models, beside the built-in ones, separated as in PATH; each subfolder is a model."
     )
     built_in_models: bool = Field(True, description="Whether the models `colour` and `shape` are served.")
+    provider: Literal["cpu", "cuda", "tensorrt", "openvino"] = Field(
+        "cpu", description="What networks run on: cpu; cuda, tensorrt or openvino with an ONNX Runtime that has them."
+    )
     trial_seconds: float = Field(
         10.0,
         gt=0,

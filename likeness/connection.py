@@ -12,22 +12,21 @@ def connect(address: str, credentials: grpc.ChannelCredentials | None = None, *,
 
     `server_name` is the name that the server's certificate must bear; empty for that of the address.
     """
-    options = _options()
     if credentials is None:
-        return grpc.insecure_channel(address, options=options)
-    if server_name:
-        options.append(("grpc.ssl_target_name_override", server_name))
-    return grpc.secure_channel(address, credentials, options=options)
+        return grpc.insecure_channel(address, options=_options())
+    return grpc.secure_channel(address, credentials, options=_options(server_name))
 
 
-def connect_async(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
+def connect_async(
+    address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str = ""
+) -> grpc.aio.Channel:
     """Return the same for asyncio."""
     if credentials is None:
         return grpc.aio.insecure_channel(address, options=_options())
-    return grpc.aio.secure_channel(address, credentials, options=_options())
+    return grpc.aio.secure_channel(address, credentials, options=_options(server_name))
 
 
-def _options() -> list[tuple[str, str | int]]:
+def _options(server_name: str = "") -> list[tuple[str, str | int]]:
     config = resources.files("likeness.v1").joinpath("likeness_grpc_service_config.json").read_text()
     return [
         ("grpc.service_config", config),
@@ -41,4 +40,5 @@ def _options() -> list[tuple[str, str | int]]:
         # A restarted server is found again within 2 s, at a new address too.
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+        *([("grpc.ssl_target_name_override", server_name)] if server_name else []),
     ]

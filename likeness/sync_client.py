@@ -42,16 +42,18 @@ class Client:
         *,
         collection: str = "photos",
         credentials: grpc.ChannelCredentials | None = None,
+        server_name: str = "",
     ) -> None:
         """Connect, at the first call, to `address`, a gRPC target such as dns:///gateway:50050.
 
         Args:
             address: Where the gateway is.
             collection: What calls are about that name no other.
-            credentials: For TLS, and for tokens beside it; without any, the connection is plain.
+            credentials: For TLS, and a token beside it, as `likeness.credentials.from_files` makes them; none is plain.
+            server_name: The name in the gateway's certificate, if not the address's.
         """
         self._collection = collection
-        self._channel = connect(address, credentials)
+        self._channel = connect(address, credentials, server_name=server_name)
         self.stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     def __enter__(self) -> Self:

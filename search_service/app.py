@@ -50,7 +50,7 @@ async def build(settings: SearchSettings) -> AsyncIterator[App]:
         metrics = SearchMetrics()
         records, vectors = await _stores(stack, settings, metrics)
         guard = Guard(records, vectors, shared_milvus=settings.shared_milvus)
-        _follow(metrics, vectors, guard)
+        metrics.show(vectors, guard)
         stack.callback(guard.close)
         lease = Lease(
             records,
@@ -119,24 +119,6 @@ def _maintenance(
 async def _stores(stack: AsyncExitStack, settings: SearchSettings, metrics: SearchMetrics) -> Stores:
     stores = _with_faults(settings, await _records(stack, settings), await _vectors(stack, settings, metrics))
     return observed(stores[0], "redis", metrics), observed(stores[1], "milvus", metrics)
-
-
-def _follow(metrics: SearchMetrics, vectors: MilvusVectorStore, guard: Guard) -> None:
-    metrics.follow(
-        "likeness_search_breaker_open",
-        "1 while Milvus is not called, since it failed its check.",
-        lambda: vectors.left_alone,
-    )
-    metrics.follow(
-        "likeness_search_collections_refused",
-        "Collections of which nothing is deleted, since records seem to be lost.",
-        lambda: len(guard.refused),
-    )
-    metrics.follow(
-        "likeness_search_collections_lost",
-        "Collections that Milvus has and Redis does not know; nothing is served while there are any.",
-        lambda: guard.lost,
-    )
 
 
 async def _records(stack: AsyncExitStack, settings: SearchSettings) -> RedisRecordStore:

@@ -1,10 +1,20 @@
 """What the search service counts, beside what every server does."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from search_service.guard import Guard
 from search_service.ports_repair import Finding
 from search_service.recorder import Recorder
 from servicekit.metrics import Metrics
+
+
+class LeftAlone(Protocol):
+    """A store that may be left alone for a while."""
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether its calls are refused for now."""
 
 
 class SearchMetrics(Metrics, Recorder):
@@ -24,6 +34,24 @@ class SearchMetrics(Metrics, Recorder):
         self._expired = self.counter("likeness_search_unfinished_writes", "Writes that died half-way, worked off.")
         self._findings = self.counter(
             "likeness_search_findings", "What reconcile found, by kind and whether it was repaired.", "kind", "repaired"
+        )
+
+    def show(self, vectors: LeftAlone, guard: Guard) -> None:
+        """Show how the stores are, whenever that is asked for."""
+        self.follow(
+            "likeness_search_breaker_open",
+            "1 while Milvus is not called, since it failed its check.",
+            lambda: vectors.left_alone,
+        )
+        self.follow(
+            "likeness_search_collections_refused",
+            "Collections of which nothing is deleted, since records seem to be lost.",
+            lambda: len(guard.refused),
+        )
+        self.follow(
+            "likeness_search_collections_lost",
+            "Collections that Milvus has and Redis does not know; nothing is served while there are any.",
+            lambda: guard.lost,
         )
 
     def rows_read(self, count: int, *, stale: int) -> None:

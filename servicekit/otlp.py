@@ -1,5 +1,6 @@
 """OpenTelemetry: spans that are sent to a collector over OTLP, in the background and bounded, never in a call's way."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from servicekit.tracing import CallSpan, Place, Tracer
 _MAX_STEPS = 1000
 # gRPC's conventions: codes by which a server, and not its caller, is at fault.
 _FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+# A collector that is away must not keep a process from ending.
+_FLUSH_SECONDS = 2.0
 _NOT_SAMPLED = trace.TraceFlags(trace.TraceFlags.DEFAULT)
 
 
@@ -31,11 +34,15 @@ def opened(service: str) -> Iterator[Tracer]:
     provider = TracerProvider(
         resource=Resource.create({SERVICE_NAME: service} if service else {}), shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    exporter = OTLPSpanExporter()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     try:
         yield OtlpTracer(provider.get_tracer("likeness"))
     finally:
+        patience = threading.Timer(_FLUSH_SECONDS, exporter.shutdown)
+        patience.start()
         provider.shutdown()
+        patience.cancel()
 
 
 class OtlpTracer:

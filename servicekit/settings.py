@@ -28,7 +28,8 @@ class ServerSettings(BaseSettings):
         None, description="PEM file of authorities; only callers with a certificate of one of them are then let in."
     )
     tokens_file: FilePath | None = Field(
-        None, description="TOML file of bearer tokens and their roles, one of which every call then needs; see docs."
+        None,
+        description="TOML file of bearer tokens with their roles, one of which every call needs: docs/security.md.",
     )
     reload_seconds: float = Field(
         5.0,

@@ -55,9 +55,9 @@ def animation(frames: Sequence[Pixels], kind: str, **options: Any) -> bytes:
 def png(width: int, height: int, depth: int, kind: int, rows: bytes, **chunks: bytes) -> bytes:
     """A PNG of raw rows, each with its filter byte, and of chunks before them."""
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    extra = b"".join(_chunk(name.encode(), body) for name, body in chunks.items())
-    body = _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + extra + body
+    extra = b"".join(chunk(name.encode(), body) for name, body in chunks.items())
+    body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + body
 
 
 def black_png(width: int, height: int) -> bytes:
@@ -67,11 +67,12 @@ def black_png(width: int, height: int) -> bytes:
     step = max(1, 2**20 // len(row))
     parts = [packer.compress(row * min(step, height - start)) for start in range(0, height, step)]
     header = struct.pack(">IIBBBBB", width, height, 1, GREY, 0, 0, 0)
-    body = _chunk(b"IDAT", b"".join(parts) + packer.flush()) + _chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + body
+    body = chunk(b"IDAT", b"".join(parts) + packer.flush()) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """One chunk of a PNG."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 

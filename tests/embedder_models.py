@@ -150,7 +150,12 @@ def _slowly(times: str) -> list[onnx.NodeProto]:
 
 def endless() -> bytes:
     """Counts to 2^62 first."""
-    return network(*_slowly("many"), zero=np.array(0, np.float32), many=np.array(2**62))
+    return counting(2**62)
+
+
+def counting(times: int) -> bytes:
+    """Counts so far first."""
+    return network(*_slowly("many"), zero=np.array(0, np.float32), many=np.array(times))
 
 
 def endless_on_black() -> bytes:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Python's packages, each thing only where it is absent.
-# Without arguments all that `make test` needs; else what they name: servers, buf, protos, triton, envoy, go_tools, interop.
+# Without arguments all that `make test` needs; else what they name: servers, buf, protos, triton, envoy,
+# go_tools, prometheus, interop.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -97,6 +98,18 @@ envoy() {
   environment envoy "Envoy"
 }
 
+# Unpacked, not installed: Debian's package would start a Prometheus of its own, on the gateway's port for metrics.
+prometheus() {
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then return; fi
+  echo "unpacking Debian's package prometheus"
+  rm -rf .tools/prometheus
+  mkdir -p .tools/prometheus
+  if ! (cd .tools/prometheus && apt-get download -qq prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb); then
+    rm -rf .tools/prometheus
+    echo "Prometheus could not be had from Debian: what needs it is left out, and its tests are skipped." >&2
+  fi
+}
+
 # What Go alone offers; it comes from Go's modules, and is left out, in words, where there is no Go.
 go_tools() {
   if ! command -v go >/dev/null; then
@@ -136,5 +149,5 @@ checkov() {
 }
 
 mkdir -p .tools
-if (($# == 0)); then set -- servers buf protos triton envoy go_tools; fi
+if (($# == 0)); then set -- servers buf protos triton envoy go_tools prometheus; fi
 for part in "$@"; do "$part"; done

@@ -1,6 +1,7 @@
 """Metrics as Prometheus gets them."""
 
 import asyncio
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from http.client import HTTPException
 from prometheus_client.parser import text_string_to_metric_families
 
 _PATIENCE_SECONDS = 20
+_PARTS = ("bucket", "sum", "count")
 
 
 def read(url: str) -> str:
@@ -50,6 +52,8 @@ class Scrape:
         """Return the sum of a series over the labels that are not given; 0 where there is none."""
         return sum(value for has, value in self.samples(name) if labels.items() <= has.items())
 
-    def names(self) -> set[str]:
-        """Return the names of all series."""
-        return {sample.name for family in text_string_to_metric_families(self.text) for sample in family.samples}
+    def declared(self) -> set[str]:
+        """Return the names of all series that there may be, those that have no value yet among them."""
+        kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", self.text, re.MULTILINE))
+        parts = {f"{name}_{part}" for name, kind in kinds.items() if kind == "histogram" for part in _PARTS}
+        return parts | kinds.keys()

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from deploy.local import demo as demonstration
-from deploy.local import instructions, model_folders
+from deploy.local import instructions, model_folders, observers
 from deploy.local.parts import STATE, StackSettings
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
@@ -53,6 +53,9 @@ def up(
         bool, typer.Option("--no-models", help="Serve the built-in models alone again.", show_default=False)
     ] = False,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Use free ports, not the default ones.")] = False,
+    observed: Annotated[
+        bool, typer.Option("--observed", help="With Prometheus and Grafana, where they are to be had.")
+    ] = False,
     milvus_uri: Annotated[str | None, typer.Option(help="A Milvus server, in place of the embedded one.")] = None,
     redis_url: Annotated[str | None, typer.Option(help="A Redis server, in place of a private one.")] = None,
 ) -> None:
@@ -60,7 +63,7 @@ def up(
     ports = Ports.free() if free_ports else Ports()
     state = state.absolute()
     model_dirs = _model_dirs(state, models, no_models=no_models)
-    settings = StackSettings(state, ports, model_dirs, milvus_uri=milvus_uri, redis_url=redis_url)
+    settings = StackSettings(state, ports, model_dirs, milvus_uri=milvus_uri, redis_url=redis_url, observed=observed)
     stack = Stack(settings)
     with _console.status("Starting"):
         ended = stack.start()
@@ -72,6 +75,17 @@ def up(
     typer.echo(f"Likeness answers at {address}. To stop it: {instructions.stop_command(state)}\n")
     _tell_models(stack, model_dirs, before)
     typer.echo(instructions.text(address), nl=False)
+    if observed:
+        _tell_observers(stack)
+
+
+def _tell_observers(stack: Stack) -> None:
+    typer.echo()
+    for part in stack.status():
+        if part.name in observers.NAMES:
+            typer.echo(f"{part.name.capitalize()} answers at http://{part.address}.")
+    for text in observers.missing():
+        typer.echo(text)
 
 
 def _model_dirs(state: Path, models: Path | None, *, no_models: bool) -> tuple[Path, ...]:

@@ -29,6 +29,8 @@ class StackSettings:
     redis_url: str | None = None
     # Further settings of the services, by their full names.
     environment: Mapping[str, str] = field(default_factory=dict)
+    # Whether Prometheus and Grafana run beside it, where they are to be had.
+    observed: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def redis(settings: StackSettings, run_directory: Path) -> list[Part]:
         return []
     data, path = settings.state / "redis", _redis_socket(run_directory)
     data.mkdir(parents=True, exist_ok=True)
-    return [Part("redis", redis_server.arguments(data, path), _inherited(), partial(redis_server.answers, path))]
+    return [Part("redis", redis_server.arguments(data, path), inherited(), partial(redis_server.answers, path))]
 
 
 def services(settings: StackSettings, run_directory: Path) -> list[Part]:
@@ -79,12 +81,13 @@ def _service(settings: StackSettings, name: str, package: str, own: Mapping[str,
     return Part(
         name,
         [sys.executable, "-m", package],
-        _inherited() | {f"{prefix}{key}": value for key, value in variables.items()} | given,
+        inherited() | {f"{prefix}{key}": value for key, value in variables.items()} | given,
         partial(probe.is_serving, settings.ports.health_address(name)),
     )
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
+    """Return the environment that processes of the stack get."""
     # A setting left over in the caller's shell must not change what runs here.
     own = {key: value for key, value in os.environ.items() if not key.upper().startswith("LIKENESS_")}
     return own | {

@@ -2,8 +2,8 @@
 
 import random
 import socket
-from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, astuple, dataclass
 
 HOST = "127.0.0.1"
 # Below the range from which Linux takes the near end of connections: a port that a stopped service left must not be
@@ -24,6 +24,9 @@ class Ports:
     gateway_metrics: int = 9090
     embedder_metrics: int = 9091
     search_metrics: int = 9092
+    # Prometheus's own default is the gateway's port for metrics.
+    prometheus: int = 9190
+    grafana: int = 3000
 
     @classmethod
     def free(cls) -> "Ports":
@@ -41,9 +44,9 @@ class Ports:
         """Return where a service tells its health."""
         return f"{HOST}:{getattr(self, f'{service}_health')}"
 
-    def taken(self) -> Iterator[int]:
-        """Give the ports that some program listens on."""
-        return (port for port in astuple(self) if not is_free(port))
+    def taken(self, but: Collection[str] = ()) -> Iterator[int]:
+        """Give the ports that some program listens on, those `but` of these names."""
+        return (port for name, port in asdict(self).items() if name not in but and not is_free(port))
 
 
 def is_free(port: int) -> bool:

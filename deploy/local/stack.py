@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from deploy.local import elsewhere, instructions, parts
+from deploy.local import elsewhere, instructions, observers, parts
 from deploy.local.errors import StackError
 from deploy.local.parts import Part, StackSettings
 from deploy.local.process import Process, wait_until
 from deploy.local.record import Record
 
 # The last one started is the first one stopped: nobody loses what it still needs.
-START_ORDER = ("redis", "embedder", "search", "gateway")
+START_ORDER = ("redis", "embedder", "search", "gateway", *observers.NAMES)
 _START_SECONDS = 120.0
 # Over the services' own grace_seconds, so that calls in flight end before anything is killed.
 _STOP_SECONDS = 30.0
@@ -110,6 +110,7 @@ class Stack:
         # A folder of its own: the path of a unix socket has at most 107 bytes, and a checkout may lie deep.
         directory = Path(tempfile.mkdtemp(prefix="likeness-run-"))
         redis, services = parts.redis(self.settings, directory), parts.services(self.settings, directory)
+        services += observers.parts(self.settings) if self.settings.observed else []
         names = tuple(part.name for part in [*redis, *services])
         Record(self.settings.ports, names, directory).write(self.settings.state)
         return redis, services
@@ -147,7 +148,7 @@ class Stack:
         if self.running:
             names, command = ", ".join(self.running), instructions.stop_command(self.settings.state)
             raise StackError(f"already running over {self.settings.state}: {names}. Stop it first: {command}")
-        if taken := list(self.settings.ports.taken()):
+        if taken := list(self.settings.ports.taken(but=() if self.settings.observed else observers.NAMES)):
             numbers = ", ".join(map(str, taken))
             raise StackError(f"taken by another program on 127.0.0.1: port {numbers}. Stop it, or use --free-ports")
 
@@ -158,6 +159,7 @@ class Stack:
         every = [
             *parts.redis(self.settings, record.run_directory),
             *parts.services(self.settings, record.run_directory),
+            *observers.parts(self.settings),
         ]
         return [part for part in every if part.name in record.parts]
 

@@ -30,6 +30,7 @@ class Wishes:
     size_px: int | None = None
     resize_px: int | None = None
     resize_filter: str | None = None
+    decoding: str = "exact"
     description: str = ""
     license: str = ""
     source: str = ""
@@ -106,7 +107,7 @@ def _preprocessing(wishes: Wishes, width: int, height: int) -> dict[str, Any]:
         fields["resize_filter"] = wishes.resize_filter
     if wishes.resize_px:
         fields |= {"resize_mode": "shorter_side", "resize_px": wishes.resize_px, "crop": "centre"}
-    return fields | {"pooling": "none", "normalisation": "l2"}
+    return fields | {"decoding": wishes.decoding, "pooling": "none", "normalisation": "l2"}
 
 
 def _card(wishes: Wishes, content: bytes, dimension: int, preprocessing: dict[str, Any]) -> ModelCard:

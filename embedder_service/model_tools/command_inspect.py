@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from embedder_service import model_folder
-from embedder_service.golden import Golden
+from embedder_service.golden import MIN_COSINE, Golden
 from embedder_service.model_tools import folder, options, terminal, workbench
 from embedder_service.model_tools.errors import ToolError
 from embedder_service.ports import ModelUnusable
@@ -20,21 +21,18 @@ def list_models(*, models: options.Repository = options.HERE) -> None:
     """List the models of a folder, those too that the embedder would refuse."""
     made = terminal.table(str(models), "name", "dimension:right", "MB:right", "fingerprint", "licence", "description")
     for each in _folders(models, ()):
-        try:
-            files = model_folder.read(each)
-        except ModelUnusable as problem:
-            made.add_row(each.name, "", "", "", "", f"[red]refused:[/red] {problem}")
-        else:
-            card, size = files.card, f"{len(files.content) / 1e6:.1f}"
-            made.add_row(
-                card.name,
-                str(card.dimension),
-                size,
-                card.fingerprint[:12],
-                card.license,
-                card.description or card.source,
-            )
+        made.add_row(Text(each.name), *_row(each))
     terminal.show(made)
+
+
+def _row(each: Path) -> list[Text]:
+    try:
+        files = model_folder.read(each)
+    except ModelUnusable as problem:
+        return [*([Text()] * 4), Text(f"refused: {problem}", "red")]
+    card, size = files.card, f"{len(files.content) / 1e6:.1f}"
+    cells = (str(card.dimension), size, card.fingerprint[:12], card.license, card.description or card.source)
+    return list(map(Text, cells))
 
 
 def show(name: Annotated[str, typer.Argument(help="A model.")], *, models: options.Repository = options.HERE) -> None:
@@ -77,7 +75,8 @@ async def _verify(each: Path, *, renew: bool) -> str:
         files = bench.read(each)
         model = bench.load(files.card, files.content)
         if renew:
-            folder.write_golden(each, Golden.of(files.card.fingerprint, await bench.golden_vectors(model)))
+            wanted = files.golden.min_cosine if files.golden else MIN_COSINE
+            folder.write_golden(each, Golden.of(files.card.fingerprint, await bench.golden_vectors(model), wanted))
             return "golden vectors made anew"
         if files.golden is None:
             return "it loads and runs; it has no golden vectors, which --renew makes"

@@ -1,10 +1,12 @@
 """What the commands say: results on stdout, progress and errors on stderr."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +28,13 @@ class Commands(TyperGroup):
         except ToolError as problem:
             say(str(problem), "red")
             raise typer.Exit(1) from None
+
+
+def quieten() -> None:
+    """Log to stderr, and only from warnings of ours, and errors of libraries, up."""
+    level = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+    logging.basicConfig(level=logging.ERROR)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

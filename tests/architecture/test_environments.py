@@ -37,8 +37,9 @@ class Environment:
     libraries: frozenset[str]
 
 
-def service(name: str, package: str, *libraries: str) -> Environment:
-    modules = (f"{package}.app", f"{package}.__main__")
+def service(name: str, package: str, *libraries: str, beside: tuple[str, ...] = ()) -> Environment:
+    """`beside` are the modules that its processes import later, or in processes of their own."""
+    modules = (f"{package}.app", f"{package}.__main__", *(f"{package}.{module}" for module in beside))
     return Environment(
         name, ("likeness", "servicekit", package), modules, frozenset({"prometheus_client", "structlog", *libraries})
     )
@@ -46,7 +47,7 @@ def service(name: str, package: str, *libraries: str) -> Environment:
 
 ENVIRONMENTS = [
     service("gateway", "gateway"),
-    service("embedder", "embedder_service", "numpy", "onnxruntime", "PIL"),
+    service("embedder", "embedder_service", "numpy", "onnxruntime", "PIL", beside=("images",)),
     service("search", "search_service", "numpy", "pymilvus", "redis"),
     Environment("client", ("likeness",), (*STUBS, "likeness.message_client", "likeness.cli"), frozenset()),
 ]

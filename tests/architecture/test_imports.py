@@ -53,6 +53,7 @@ def is_edge(file: Source) -> bool:
         "app",
         "cli",
         "decoder",
+        "trial_process",
         "settings",
         "roles",
     } or file.module.startswith("servicer")
@@ -122,8 +123,8 @@ def test_ports_import_nothing_of_ours_but_errors_and_values() -> None:
 def test_only_the_composition_root_names_adapters(service: str) -> None:
     adapters = {f"{service}.{name}" for name in ADAPTERS[service]}
     users = {file.module for file in files_of(service) if file.imports() & adapters}
-    # A decoder is a process of its own, and `decoder` its root.
-    assert users <= {"app", "decoder", "model_tools.workbench"}
+    # Decoders and trials are processes with roots of their own; the workbench is the root of the tools.
+    assert users <= {"app", "decoder", "trial_process", "model_tools.workbench"}
 
 
 @pytest.mark.parametrize("service", SERVICES)

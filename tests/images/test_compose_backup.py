@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,18 @@ def carry_out(script: str, project: Project, directory: Path) -> str:
     files = " ".join(f"--file {path}" for path in project.files)
     ours = script.replace("--file deploy/compose.yaml", f"--project-name {project.name} {files}")
     settings = {**os.environ, "LIKENESS_PORT": str(project.port)}
+    started = time.monotonic()
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", ours],
         cwd=directory,
         env=settings,
         capture_output=True,
         text=True,
+        timeout=240,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    print(f"took {time.monotonic() - started:.1f} s", done.stdout, *done.stderr.splitlines()[-8:], sep="\n")
+    assert done.returncode == 0
     return done.stdout
 
 

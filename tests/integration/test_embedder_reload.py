@@ -114,7 +114,7 @@ async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: C
 
 
 @asynccontextmanager
-async def process(root: Path, repository: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(root: Path, repository: Path, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m embedder_service`, over one folder of models."""
     variables = {
         "PORT": "0",
@@ -123,7 +123,7 @@ async def process(root: Path, repository: Path) -> AsyncIterator[asyncio.subproc
         "DRAIN_SECONDS": "0",
         "HEALTH_INTERVAL_SECONDS": "0.05",
     }
-    variables |= {"MODEL_DIRS": str(repository), "BUILT_IN_MODELS": "false"}
+    variables |= {"MODEL_DIRS": str(repository), "BUILT_IN_MODELS": "false"} | more
     environment = os.environ | {f"LIKENESS_EMBEDDER_{name}": value for name, value in variables.items()}
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "embedder_service", cwd=root, env=environment, stderr=asyncio.subprocess.PIPE

@@ -156,10 +156,14 @@ async def test_the_process_serves_and_stops(root: Path, repository: Path) -> Non
 
 async def until_serving(process: asyncio.subprocess.Process) -> dict[str, dict[str, Any]]:
     """The lines of the log up to the one that names the ports, by event."""
+    return {line["event"]: line for line in await lines_until_serving(process)}
+
+
+async def lines_until_serving(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
+    """The lines of the log up to the one that names the ports."""
     assert process.stderr is not None
-    lines: dict[str, dict[str, Any]] = {}
-    async with asyncio.timeout(30):
-        while "serving" not in lines:
-            line = json.loads(await process.stderr.readline())
-            lines[line["event"]] = line
+    lines: list[dict[str, Any]] = []
+    async with asyncio.timeout(60):
+        while not lines or lines[-1]["event"] != "serving":
+            lines.append(json.loads(await process.stderr.readline()))
     return lines

@@ -15,7 +15,7 @@ from tests import embedder_images as images
 from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
-SETTINGS: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0, "grace_seconds": 10}
+SETTINGS: dict[str, Any] = {"port": 0, "health_port": 0, "metrics_port": 0, "drain_seconds": 0, "grace_seconds": 10}
 CONTENTS = [images.encode(images.noise(20, 30, seed=seed), "PNG") for seed in range(40)]
 
 

@@ -17,19 +17,22 @@ import pytest
 
 from likeness.release import RELEASE
 from tests import embedder_images as images
+from tests.architecture.source import PACKAGES
 from tests.environments import locked, oldest
 from tests.system import System
 
 PICTURE = images.encode(images.noise(24, 32), "PNG")
-# What lies about in a checkout that is worked in.
-LEFT_OUT = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 
 @pytest.fixture(scope="module")
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that pip makes of the checkout."""
-    source, made = tmp_path_factory.mktemp("source") / "likeness", tmp_path_factory.mktemp("wheel")
-    shutil.copytree(root, source, ignore=LEFT_OUT)
+    """The wheel that pip makes of a checkout, with all of our packages in it."""
+    source, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for package in PACKAGES:
+        shutil.copytree(root / package, source / package, ignore=LEFT_OUT)
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / file, source)
     pip = [
         sys.executable,
         "-m",

@@ -18,7 +18,7 @@ from tests.interop.site import Site
 from tests.serving import serving
 
 READER_TOKEN = "a-token-of-a-reader"
-_SEARCH = {
+_SETTINGS = {
     # The lease is the tests'.
     "LIKENESS_SEARCH_SWEEP_INTERVAL_SECONDS": "3600",
     "LIKENESS_SEARCH_LEASE_SECONDS": "1",
@@ -38,7 +38,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 async def site(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> AsyncIterator[Site]:
     """The stack, with an album of ten, and a collection whose vectors are of another version of `shape`."""
-    with running_stack(tmp_path_factory.mktemp("stack"), **_SEARCH) as running:
+    readable = {"LIKENESS_EMBEDDER_URI_PREFIXES": f"file://{pictures}/"}
+    with running_stack(tmp_path_factory.mktemp("stack"), **_SETTINGS, **readable) as running:
         ports = running.stack.settings.ports
         addresses = {name: ports.address(name) for name in ("gateway", "embedder", "search")}
         tokens = tmp_path_factory.mktemp("tokens") / "tokens.toml"

@@ -1,5 +1,6 @@
 """A server between a client and a gateway: sees what arrives, and loses replies."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,20 +15,24 @@ class Attempt:
     """One attempt at a call, as it arrived."""
 
     method: str
-    remaining_seconds: float | None
-    """What is left of the caller's deadline; None where it set none."""
     previous: int
     """How many attempts its caller's channel made before."""
 
 
 class Interposer(grpc.GenericRpcHandler):
-    """Passes unary calls on. The next `to_lose` replies are lost once the gateway has given them."""
+    """Passes unary calls on. The next `to_lose` replies are lost once the gateway has given them; `hold` keeps all."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.seen: list[Attempt] = []
         self.to_lose = 0
         self.address = ""
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._channel = channel
+
+    def hold(self) -> None:
+        """Answer nothing from now on."""
+        self._flowing.clear()
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         """Return what passes a call on, whatever it is."""
@@ -36,7 +41,8 @@ class Interposer(grpc.GenericRpcHandler):
     async def _pass_on(self, method: str, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         metadata = dict(context.invocation_metadata() or ())
         previous = int(metadata.get("grpc-previous-rpc-attempts", 0))
-        self.seen.append(Attempt(method, context.time_remaining(), previous))
+        self.seen.append(Attempt(method, previous))
+        await self._flowing.wait()
         call: Any = self._channel.unary_unary(method)
         answer: bytes = await call(request)
         if self.to_lose:

@@ -14,23 +14,16 @@ from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import image_search_pb2_grpc, types_pb2
 from tests.conftest import ROOT
 from tests.interop.clients import LANGUAGES, running
-from tests.interop.interposer import Interposer, interposed
+from tests.interop.interposer import Attempt, interposed
 from tests.interop.site import Site
 
 pytestmark = pytest.mark.interop
 
 CONFIG = (ROOT / "protos" / "likeness" / "v1" / "likeness_grpc_service_config.json").read_text()
 CONFIGURED = [language for language in LANGUAGES if language != "rust"]
-WRITE_SECONDS, READ_SECONDS = 300, 30
-
-
-def assert_retried_once(between: Interposer) -> None:
-    first, second = between.seen
-    assert (first.method, first.previous) == ("/likeness.v1.ImageSearchService/IndexImages", 0)
-    assert (second.method, second.previous) == (first.method, 1)
-    assert first.remaining_seconds is not None
-    assert second.remaining_seconds is not None
-    assert WRITE_SECONDS - 30 < second.remaining_seconds <= first.remaining_seconds <= WRITE_SECONDS + 1
+# The same, with a limit that a test can wait for: in whole seconds, since grpc-js misreads parts of them.
+HASTY_CONFIG = CONFIG.replace('"30s"', '"1s"')
+WRITE = "/likeness.v1.ImageSearchService/IndexImages"
 
 
 @pytest.mark.parametrize("language", CONFIGURED)
@@ -45,7 +38,7 @@ async def test_a_reply_that_is_lost_is_asked_for_again_and_the_write_is_done_onc
         said = await client.perform({"call": "IndexImages", "with": write, **command})
         assert said["ok"]["results"] == [{"image_id": picture["image_id"], "outcome": "OUTCOME_CREATED"}], said
         assert said["attempts"] == 1, "the channel tried again, not the client"
-        assert_retried_once(between)
+        assert between.seen == [Attempt(WRITE, 0), Attempt(WRITE, 1)]
         look = {"collection": "album", "image_id": picture["image_id"]}
         found = await client.perform({"call": "GetImage", "with": look, **command})
         assert found["ok"]["written_once"] is True
@@ -57,11 +50,10 @@ async def test_without_the_config_a_reply_that_is_lost_is_an_error(site: Site) -
         look = {"collection": "album", "image_id": "3"}
         said = await client.perform({"call": "GetImage", "with": look, "addresses": [between.address]})
         assert said["error"]["code"] == "UNAVAILABLE"
-        assert [attempt.remaining_seconds for attempt in between.seen] == [None]
 
 
 @pytest.mark.parametrize("language", CONFIGURED)
-async def test_calls_are_spread_over_all_addresses_and_limited_in_time(language: str, site: Site) -> None:
+async def test_calls_are_spread_over_all_addresses(language: str, site: Site) -> None:
     listing = {"call": "ListImages", "with": {"collection": "album", "page_size": 1}}
     gateway = site.addresses["gateway"]
     async with interposed(gateway) as one, interposed(gateway) as other, running(language) as client:
@@ -70,9 +62,17 @@ async def test_calls_are_spread_over_all_addresses_and_limited_in_time(language:
         assert 0 in {len(one.seen), len(other.seen)}, "gRPC itself takes the first address"
         before = len(one.seen), len(other.seen)
         await client.perform({**listing, "service_config": CONFIG})
-        spread = [*one.seen[before[0] :], *other.seen[before[1] :]]
         assert min(len(one.seen) - before[0], len(other.seen) - before[1]) >= 3
-        assert {0 < (attempt.remaining_seconds or 0) <= READ_SECONDS + 1 for attempt in spread} == {True}
+
+
+@pytest.mark.parametrize("language", CONFIGURED)
+async def test_a_call_without_a_deadline_has_that_of_the_config(language: str, site: Site) -> None:
+    """C++ and Ruby keep it themselves and do not tell the server of it; gRPC 1.51 may count it two seconds short."""
+    async with interposed(site.addresses["gateway"]) as between, running(language) as client:
+        between.hold()
+        command = {"addresses": [between.address], "service_config": HASTY_CONFIG}
+        said = await client.perform({"call": "GetImage", "with": {"collection": "album", "image_id": "3"}, **command})
+        assert said["error"]["code"] == "DEADLINE_EXCEEDED"
 
 
 async def test_the_same_in_python(site: Site, pictures: Path) -> None:
@@ -88,6 +88,14 @@ async def test_the_same_in_python(site: Site, pictures: Path) -> None:
         assert [result.outcome for result in (await stub.IndexImages(write)).results] == [
             pb.IndexResult.OUTCOME_CREATED
         ]
-        assert_retried_once(between)
+        assert between.seen == [Attempt(WRITE, 0), Attempt(WRITE, 1)]
         found = (await stub.GetImage(pb.GetImageRequest(collection="album", image_id="retried-python"))).image
         assert found.create_time == found.update_time
+    async with interposed(site.addresses["gateway"]) as between:
+        between.hold()
+        options = [("grpc.service_config", HASTY_CONFIG)]
+        async with grpc.aio.insecure_channel(between.address, options=options) as channel:
+            stub = image_search_pb2_grpc.ImageSearchServiceStub(channel)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.GetImage(pb.GetImageRequest(collection="album", image_id="3"))
+            assert refused.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED

@@ -8,7 +8,7 @@ from deploy.local.parts import Part, StackSettings
 from deploy.local.ports import Ports
 
 RUN = Path("/tmp/run")
-PORTS = Ports(1, 2, 3, 4, 5, 6, 7, 8, 9)
+PORTS = Ports(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 
 
 def service(name: str, settings: StackSettings) -> Part:

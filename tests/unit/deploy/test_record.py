@@ -5,7 +5,7 @@ from deploy.local.record import Record
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    record = Record(Ports(1, 2, 3, 4, 5, 6, 7, 8, 9), ("redis", "gateway"), Path("/tmp/run"))
+    record = Record(Ports(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), ("redis", "gateway"), Path("/tmp/run"))
     record.write(tmp_path)
     assert Record.read(tmp_path) == record
 

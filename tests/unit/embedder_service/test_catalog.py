@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,23 +20,25 @@ from embedder_service.onnx_model import Engine, OnnxModel
 from embedder_service.ports import Catalog
 from tests import embedder_models
 from tests.embedder_models import FLOAT, INPUT, MEAN, UINT8, Port, average_colour, card, network, node, write
-from tests.unit.embedder_service.conftest import ALLOWANCE, LIMITS
 
 GOOD = average_colour()
 # The vector of a black picture, of three numbers.
 BLACK = base64.b64encode(np.array([1, 0, 0], "<f4").tobytes()).decode()
 Write = Callable[[Path], object]
+Load = Callable[..., Awaitable[Catalog]]
 
 
-async def load(thread: ThreadPoolExecutor, *repositories: Path) -> Catalog:
-    """Load what tests make; the processes of trials have tests of their own."""
-    engine = Engine(thread, threads=1, trial_seconds=0.5)
-    decoder = DecoderPool(1, LIMITS, ALLOWANCE)
-    folders = ModelFolders(repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread)
-    try:
-        return await folders.load({})
-    finally:
-        await decoder.close()
+@pytest.fixture
+def load(thread: ThreadPoolExecutor, decoder: DecoderPool) -> Load:
+    """Loads what tests make; the processes of trials have tests of their own."""
+
+    async def from_folders(*repositories: Path) -> Catalog:
+        engine = Engine(thread, threads=1, trial_seconds=0.5)
+        return await ModelFolders(
+            repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread
+        ).load({})
+
+    return from_folders
 
 
 def model(content: bytes = GOOD, dimension: int = 3, **preprocessing: Any) -> Write:
@@ -161,7 +163,7 @@ CASES: dict[str, tuple[Write, str]] = {
 
 @pytest.mark.parametrize(("write_wrong", "problem"), CASES.values(), ids=CASES)
 async def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
-    thread: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_wrong: Write, problem: str
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_wrong: Write, problem: str
 ) -> None:
     repository = tmp_path / "models"
     (tmp_path / "here").mkdir()
@@ -170,7 +172,7 @@ async def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
         write(repository, card(name, GOOD, 3), GOOD)
     write_wrong(repository)
     with capture_logs() as logs:
-        found = await load(thread, repository)
+        found = await load(repository)
     assert list(found.models) == ["before", "zlast"]
     assert list(found.refused) == ["wrong"]
     (line,) = [line for line in logs if line["log_level"] == "error"]
@@ -180,11 +182,11 @@ async def test_a_wrong_folder_is_refused_in_one_line_and_the_others_are_served(
     assert re.search(problem, line["problem"]), line["problem"]
 
 
-async def test_the_first_folder_of_a_name_is_served(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+async def test_the_first_folder_of_a_name_is_served(load: Load, tmp_path: Path) -> None:
     first = write(tmp_path / "a", card("same", GOOD, 3), GOOD)
     second = write(tmp_path / "b", card("same", GOOD, 3, scale=1.0), GOOD)
     with capture_logs() as logs:
-        found = await load(thread, first.parent, second.parent)
+        found = await load(first.parent, second.parent)
     assert found.models["same"].card.preprocessing.scale == 1 / 255
     assert not found.refused
     assert [(line["folder"], line["problem"]) for line in logs if line["log_level"] == "error"] == [
@@ -192,29 +194,27 @@ async def test_the_first_folder_of_a_name_is_served(thread: ThreadPoolExecutor, 
     ]
 
 
-async def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
-    thread: ThreadPoolExecutor, tmp_path: Path
-) -> None:
+async def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(load: Load, tmp_path: Path) -> None:
     write(tmp_path / "b", card("good", GOOD, 3), GOOD)
     with capture_logs() as logs:
-        found = await load(thread, tmp_path / "a", tmp_path / "b")
+        found = await load(tmp_path / "a", tmp_path / "b")
     assert list(found.models) == ["good"]
     assert {"event": "model folder cannot be read", "folder": str(tmp_path / "a")}.items() <= logs[0].items()
 
 
-async def test_what_is_no_model_is_passed_over(thread: ThreadPoolExecutor, tmp_path: Path) -> None:
+async def test_what_is_no_model_is_passed_over(load: Load, tmp_path: Path) -> None:
     """Caches, what Kubernetes mounts a volume with, a file system's own folder, and loose files."""
     for name in ("__pycache__", "..2026_01_01", ".git", "lost+found"):
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").touch()
     with capture_logs() as logs:
-        found = await load(thread, tmp_path)
+        found = await load(tmp_path)
     assert not found.models
     assert not found.refused
     assert [line["log_level"] for line in logs] == ["info"]
 
 
-async def test_the_built_in_models_are_as_their_cards_say(thread: ThreadPoolExecutor) -> None:
-    found = await load(thread, BUILT_IN)
+async def test_the_built_in_models_are_as_their_cards_say(load: Load) -> None:
+    found = await load(BUILT_IN)
     assert list(found.models) == ["colour", "shape"]
     assert not found.refused

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,16 +70,24 @@ def busy(handler: Handler) -> None:
     handler.send(503, b"")
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+@contextmanager
+def running(*answers: Answer) -> Iterator[Server]:
+    """A server that answers while the block runs."""
+    with Server() as server:
+        server.answers = list(answers)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield running
+            yield server
         finally:
-            running.shutdown()
+            server.shutdown()
             thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(whole) as started:
+        yield started
 
 
 def nothing(_: int) -> None:

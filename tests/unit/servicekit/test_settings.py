@@ -1,5 +1,8 @@
 """Settings read from the environment."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
@@ -81,3 +84,28 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert [name for name, field in settings.ServerSettings.model_fields.items() if not field.description] == []
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "file").touch()
+    return tmp_path / "file"
+
+
+def test_reflection_is_off_where_certificates_or_tokens_are_asked_for_unless_it_is_allowed(file: Path) -> None:
+    tls: dict[str, Any] = {"tls_cert_file": file, "tls_key_file": file}
+    for closed in ({"tokens_file": file}, {**tls, "tls_client_ca_file": file}):
+        assert not ProbeSettings(**closed).reflects
+        assert ProbeSettings(**closed, reflection=True).reflects
+    for opened in ({}, tls):
+        assert ProbeSettings(**opened).reflects
+        assert not ProbeSettings(**opened, reflection=False).reflects
+
+
+@pytest.mark.parametrize(
+    "names", [("tls_cert_file",), ("tls_key_file",), ("tls_client_ca_file",), ("tls_key_file", "tls_client_ca_file")]
+)
+def test_a_certificate_and_its_key_go_together(file: Path, names: tuple[str, ...]) -> None:
+    given: dict[str, Any] = dict.fromkeys(names, file)
+    with pytest.raises(ValidationError, match=r"go together|needs tls_cert_file"):
+        ProbeSettings(**given)
