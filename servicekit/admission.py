@@ -22,6 +22,7 @@ class Admission:
         self.streams = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._busy = asyncio.Event()
 
     @contextmanager
     def place(self, *, stream: bool = False) -> Iterator[None]:
@@ -41,6 +42,7 @@ class Admission:
         self.in_flight += 1
         self.streams += stream
         self._idle.clear()
+        self._busy.set()
         try:
             yield
         finally:
@@ -48,7 +50,17 @@ class Admission:
             self.streams -= stream
             if not self.in_flight:
                 self._idle.set()
+                self._busy.clear()
 
     async def idle(self) -> None:
         """Return once no place is taken."""
         await self._idle.wait()
+
+    async def quiet(self, seconds: float) -> None:
+        """Return once no place has been taken for so long."""
+        while True:
+            await self._idle.wait()
+            try:
+                await asyncio.wait_for(self._busy.wait(), seconds)
+            except TimeoutError:
+                return

@@ -128,9 +128,10 @@ async def _stop(server: grpc.aio.Server, app: App, admission: Admission, setting
     stopping_calls = asyncio.create_task(server.stop(settings.grace_seconds))
     # Not before: a caller told to open another stream would open it here again.
     app.draining.set()
-    idle = asyncio.create_task(admission.idle())
-    await asyncio.wait({stopping_calls, idle}, return_when=asyncio.FIRST_COMPLETED)
-    idle.cancel()
+    # Not as soon as no call is there: some that came before the stop may only just be on their way to a handler.
+    quiet = asyncio.create_task(admission.quiet(_FLUSH_SECONDS))
+    await asyncio.wait({stopping_calls, quiet}, return_when=asyncio.FIRST_COMPLETED)
+    quiet.cancel()
     # Answers are on their way out. What is open beside them, watches of health, would last for all of the grace. Where
     # that is short, a second stop could meet the end of the first, and gRPC then crashes.
     if settings.grace_seconds > _FLUSH_SECONDS:

@@ -118,7 +118,8 @@ def from_rpc_error(error: grpc.aio.AioRpcError, stage: str) -> errors.ServiceErr
         return from_status(status_pb2.Status.FromString(packed))
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return errors.DeadlineExceeded(f"the deadline passed in stage {stage}", metadata={"stage": stage})
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
+    # CANCELLED: not by us, who would not be here then; the server was stopped over a call that outlasted its grace.
+    if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
         return errors.BackendUnavailable("a service that this call needs does not answer")
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         # Sizes are the one thing that our servers leave to the transport; the same request never gets through.

@@ -231,7 +231,7 @@ def test_clients_balance_and_retry_only_what_may_succeed_later() -> None:
     config = json.loads((STUBS / SERVICE_CONFIG).read_text())
     assert config["loadBalancingConfig"] == [{"round_robin": {}}]
     for _, how in configured():
-        assert how["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
+        assert how["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE", "CANCELLED"]
         assert 1 < how["retryPolicy"]["maxAttempts"] <= 5, "gRPC silently lowers more than five"
 
 

@@ -36,6 +36,18 @@ async def test_a_call_that_may_succeed_later_is_made_again(serve: Serve) -> None
     assert len(attempts.times) == 2
 
 
+async def cut_off(_: str, context: Any) -> None:
+    await context.abort(grpc.StatusCode.CANCELLED, "Cancelling all calls")
+
+
+async def test_a_call_that_a_server_cuts_off_to_stop_is_made_again(serve: Serve) -> None:
+    attempts = Attempts(cut_off)
+    running = await serve(probe.build_with(attempts), ProbeSettings())
+    async with connected(running.address) as channel:
+        assert await probe.unary_unary(channel, "cat") == ["cat"]
+    assert len(attempts.times) == 2
+
+
 async def test_a_call_with_a_photograph_is_made_again_too(serve: Serve) -> None:
     """By default gRPC keeps no request over 256 KiB, and so retries none."""
     attempts = Attempts(errors.Overloaded("full", retry_after_seconds=0.01))

@@ -101,6 +101,18 @@ async def test_other_errors_are_not_worth_another_attempt(serve: Serve, kind: ty
     assert len(attempts.times) == 1
 
 
+async def cut_off(_: str, context: Any) -> None:
+    await context.abort(grpc.StatusCode.CANCELLED, "Cancelling all calls")
+
+
+async def test_a_call_that_a_server_cuts_off_to_stop_is_asked_again(serve: Serve) -> None:
+    attempts = Attempts(cut_off)
+    running = await serve(probe.build_with(attempts), ProbeSettings())
+    async with connected(running.address) as channel:
+        assert await called(channel) == "cat"
+    assert len(attempts.times) == 2
+
+
 async def test_an_error_is_handed_on_at_once_where_waiting_would_outlast_the_time(serve: Serve) -> None:
     attempts = Attempts(*[busy(1.0)] * 9)
     running = await serve(probe.build_with(attempts), ProbeSettings())

@@ -40,6 +40,16 @@ async def test_idle_waits_for_the_last_call() -> None:
     await waiting
 
 
+async def test_quiet_outlasts_a_call_that_comes_late() -> None:
+    admission = Admission(1, 1)
+    waiting = asyncio.create_task(admission.quiet(0.2))
+    await asyncio.wait({waiting}, timeout=0.02)
+    with admission.place():
+        done, _ = await asyncio.wait({waiting}, timeout=0.4)
+        assert not done
+    await waiting
+
+
 async def test_streams_leave_places_for_other_calls() -> None:
     admission = Admission(3, 1)
     with admission.place(stream=True):
