@@ -59,7 +59,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Asyn
 
 def gateway_settings(addresses: dict[str, str], **settings: Any) -> GatewaySettings:
     """Return the settings of one more gateway before the same services."""
-    here: dict[str, Any] = {"port": 0, "health_port": 0, "drain_seconds": 0, "grace_seconds": 0}
+    here: dict[str, Any] = {"port": 0, "health_port": 0, "metrics_port": 0, "drain_seconds": 0, "grace_seconds": 0}
     behind = {"embedder_address": addresses["embedder"], "search_address": addresses["search"]}
     return GatewaySettings(**here | behind | settings)
 
