@@ -9,8 +9,8 @@ import numpy as np
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc
 from tests import embedder_hostile, embedder_models
 from tests.embedder_models import average_colour, card, with_weights_at, write
+from tests.embedder_process import lines_until_serving
 from tests.integration.test_embedder_reload import process
-from tests.integration.test_embedder_server import lines_until_serving
 
 GOOD = average_colour()
 CONTENTS: dict[str, bytes] = {
@@ -42,9 +42,9 @@ def fill(repository: Path) -> None:
     write(repository, card("zz-good", GOOD, 3), GOOD)
 
 
-async def test_none_is_served_each_costs_one_line_and_the_server_starts(root: Path, tmp_path: Path) -> None:
+async def test_none_is_served_each_costs_one_line_and_the_server_starts(tmp_path: Path) -> None:
     fill(tmp_path)
-    async with process(root, tmp_path, TRIAL_SECONDS="4") as running:
+    async with process(tmp_path, TRIAL_SECONDS="4") as running:
         lines = await lines_until_serving(running)
         refused = [line["model"] for line in lines if line["event"] == "model refused"]
         assert sorted(refused) == sorted([*CONTENTS, "wrong-hash"])

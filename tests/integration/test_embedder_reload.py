@@ -1,12 +1,10 @@
 """Models are added, replaced and removed while the embedder answers calls."""
 
 import asyncio
-import os
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from embedder_service.model_card import ModelCard
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc, types_pb2
 from tests import embedder_images as images
 from tests import embedder_models
-from tests.integration.test_embedder_server import NAME, settings, until_serving
+from tests.embedder_process import embedder_process, until_serving
+from tests.integration.test_embedder_server import NAME, settings
 from tests.serving import Serving, ready
 
 Serve = Callable[..., Awaitable[Serving]]
@@ -113,31 +112,14 @@ async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: C
     assert len(seen) > 1
 
 
-@asynccontextmanager
-async def process(root: Path, repository: Path, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+def process(repository: Path, **more: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """`python -m embedder_service`, over one folder of models."""
-    variables = {
-        "PORT": "0",
-        "HEALTH_PORT": "0",
-        "METRICS_PORT": "0",
-        "DRAIN_SECONDS": "0",
-        "HEALTH_INTERVAL_SECONDS": "0.05",
-    }
-    variables |= {"MODEL_DIRS": str(repository), "BUILT_IN_MODELS": "false"} | more
-    environment = os.environ | {f"LIKENESS_EMBEDDER_{name}": value for name, value in variables.items()}
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "embedder_service", cwd=root, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        await running.communicate()
+    return embedder_process(HEALTH_INTERVAL_SECONDS="0.05", MODEL_DIRS=str(repository), BUILT_IN_MODELS="false", **more)
 
 
-async def test_sighup_has_the_folders_looked_at_again(root: Path, tmp_path: Path) -> None:
+async def test_sighup_has_the_folders_looked_at_again(tmp_path: Path) -> None:
     put(tmp_path, "mine", 0)
-    async with process(root, tmp_path) as running:
+    async with process(tmp_path) as running:
         ports = (await until_serving(running))["serving"]
         put(tmp_path, "new", 0.5)
         running.send_signal(signal.SIGHUP)

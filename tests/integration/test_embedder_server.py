@@ -1,10 +1,7 @@
 """The embedder as a server: deadlines, overload, readiness, and the process itself."""
 
 import asyncio
-import json
-import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from servicekit import errors, status
 from tests import embedder_images as images
 from tests import embedder_models
+from tests.embedder_process import embedder_process, until_serving
 from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
@@ -124,20 +122,8 @@ async def test_with_no_model_the_server_is_not_ready(serve: Serve, tmp_path: Pat
         assert isinstance(error, errors.Unavailable)
 
 
-async def test_the_process_serves_and_stops(root: Path, repository: Path) -> None:
-    """`python -m embedder_service`, configured by its environment alone."""
-    variables = {
-        "PORT": "0",
-        "HEALTH_PORT": "0",
-        "METRICS_PORT": "0",
-        "DRAIN_SECONDS": "0",
-        "MODEL_DIRS": str(repository),
-    }
-    environment = os.environ | {f"LIKENESS_EMBEDDER_{name}": value for name, value in variables.items()}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "embedder_service", cwd=root, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    try:
+async def test_the_process_serves_and_stops(repository: Path) -> None:
+    async with embedder_process(MODEL_DIRS=str(repository)) as process:
         lines = await until_serving(process)
         assert {"available", "decoders", "runs", "run_threads"} <= lines["processors"].keys()
         assert lines["models loaded"]["models"].keys() == {"colour", "shape", "slow"}
@@ -148,22 +134,3 @@ async def test_the_process_serves_and_stops(root: Path, repository: Path) -> Non
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def until_serving(process: asyncio.subprocess.Process) -> dict[str, dict[str, Any]]:
-    """The lines of the log up to the one that names the ports, by event."""
-    return {line["event"]: line for line in await lines_until_serving(process)}
-
-
-async def lines_until_serving(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
-    """The lines of the log up to the one that names the ports."""
-    assert process.stderr is not None
-    lines: list[dict[str, Any]] = []
-    async with asyncio.timeout(60):
-        while not lines or lines[-1]["event"] != "serving":
-            lines.append(json.loads(await process.stderr.readline()))
-    return lines

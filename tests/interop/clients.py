@@ -23,8 +23,10 @@ _COMMANDS: Mapping[str, list[str]] = {
 LANGUAGES = sorted(_COMMANDS)
 _PATIENCE_SECONDS = 60
 _LINE_BYTES = 2**20
+# What a client says before a command is done with.
+_MEANWHILE = {"refused", "answered"}
 
-Refused = Callable[[], Awaitable[None]]
+Heard = Callable[[], Awaitable[None]]
 
 
 def command(language: str, program: str) -> list[str]:
@@ -40,16 +42,19 @@ class Client:
         self.language = language
         self._process = process
 
-    async def perform(self, wanted: Mapping[str, Any], refused: Refused | None = None) -> dict[str, Any]:
-        """Have a command carried out and return what came of it, the first refusal too; `refused` is called on each."""
+    async def perform(self, wanted: Mapping[str, Any], heard: Heard | None = None) -> dict[str, Any]:
+        """Have a command carried out and return what came of it.
+
+        The first refusal, and the first answer of a stream that stays open, are there too; `heard` is called on each.
+        """
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(wanted).encode() + b"\n")
         await self._process.stdin.drain()
         first: dict[str, Any] = {}
-        while "refused" in (said := await self._said()):
+        while (said := await self._said()).keys() <= _MEANWHILE:
             first = first or said
-            if refused:
-                await refused()
+            if heard:
+                await heard()
         return {**first, **said}
 
     async def _said(self) -> dict[str, Any]:

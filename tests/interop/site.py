@@ -18,7 +18,8 @@ from deploy.local.stack import Stack
 from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import image_search_pb2_grpc
 from search_service.redis_keys import COLLECTIONS, LEASE, key
-from tests.interop.clients import Refused
+from tests.embedder_process import embedder_process, until_serving
+from tests.interop.clients import Heard
 from tests.servers import eventually, lite_processes
 
 _PATIENCE_SECONDS = 30.0
@@ -60,7 +61,7 @@ async def nothing(_: Site) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def place_taken(site: Site) -> AsyncIterator[Refused]:
+async def place_taken(site: Site) -> AsyncIterator[Heard]:
     """A stream of ours holds the only place, until somebody was refused for it."""
     async with site.gateway("crowded") as gateway:
         stream = gateway.IngestImages()
@@ -144,6 +145,20 @@ async def lease_taken(site: Site) -> AsyncIterator[None]:
         client.delete(LEASE)
 
 
+@asynccontextmanager
+async def embedder_leaves(site: Site) -> AsyncIterator[Heard]:
+    """An embedder beside the stack's is told to stop as soon as somebody has heard from it."""
+    async with embedder_process() as leaving:
+        site.addresses["leaving"] = f"127.0.0.1:{(await until_serving(leaving))['serving']['port']}"
+
+        async def told() -> None:
+            leaving.terminate()
+
+        yield told
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            assert await leaving.wait() == 0
+
+
 _OTHER = "sweep of another"
 
 
@@ -180,10 +195,11 @@ CONDITIONS: dict[str, Any] = {
     "a delete overtakes the write": delete_overtakes,
     "maintenance is at work": maintenance_at_work,
     "another takes the lease": lease_taken,
+    "an embedder is told to stop once it has answered": embedder_leaves,
 }
 
 
-def condition(name: str, site: Site) -> AbstractAsyncContextManager[Refused | None]:
-    """Return what brings a condition about while its block runs, and gives what to do when somebody is refused."""
-    made: AbstractAsyncContextManager[Refused | None] = CONDITIONS[name](site)
+def condition(name: str, site: Site) -> AbstractAsyncContextManager[Heard | None]:
+    """Return what brings a condition about while its block runs, and gives what to do once a client has heard."""
+    made: AbstractAsyncContextManager[Heard | None] = CONDITIONS[name](site)
     return made

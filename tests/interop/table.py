@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.interop.clients import Client, Refused
+from tests.interop.clients import Client, Heard
 from tests.interop.matching import differences
 
 Step = dict[str, Any]
 
 _TABLE: dict[str, Any] = json.loads(Path(__file__).with_name("expectations.json").read_text())
 CONDITIONS = sorted(_TABLE["conditions"])
-_OUTCOMES = ("ok", "error", "refused")
+_OUTCOMES = ("ok", "error", "refused", "answered")
 _NOT_SENT = (*_OUTCOMES, "step", "at")
 
 
@@ -32,11 +32,11 @@ def reasons() -> set[str]:
     return set(_reasons(_TABLE))
 
 
-async def check(client: Client, step: Step, addresses: Mapping[str, str], refused: Refused | None = None) -> None:
+async def check(client: Client, step: Step, addresses: Mapping[str, str], heard: Heard | None = None) -> None:
     """Have a client carry out a step and compare."""
     command = {name: value for name, value in step.items() if name not in _NOT_SENT}
     command["addresses"] = [addresses[step.get("at", "gateway")]]
-    said = await client.perform(command, refused)
+    said = await client.perform(command, heard)
     expected = {outcome: step.get(outcome) for outcome in _OUTCOMES}
     if step.get("attempts"):
         # How often one has to ask is the moment's; what came of it is not.

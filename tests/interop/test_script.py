@@ -40,6 +40,6 @@ async def test_the_script(client: Client, names: dict[str, str], site: Site) -> 
 
 @pytest.mark.parametrize("name", table.CONDITIONS)
 async def test_what_is_amiss(client: Client, names: dict[str, str], site: Site, name: str) -> None:
-    async with condition(name, site) as refused:
+    async with condition(name, site) as heard:
         for step in table.under(name, names):
-            await table.check(client, step, site.addresses, refused)
+            await table.check(client, step, site.addresses, heard)

@@ -4,10 +4,12 @@
 #include <grpcpp/impl/codegen/client_unary_call.h>
 
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <thread>
 
 #include "errors.h"
+#include "likeness/v1/embedder.grpc.pb.h"
 #include "likeness/v1/image_search.grpc.pb.h"
 #include "likeness/v1/maintenance.grpc.pb.h"
 
@@ -159,6 +161,23 @@ Status ingest_images(const Channel& channel, ClientContext* context, const json&
   return stream->Finish();
 }
 
+// Sends one picture and no end, and says each answer when it comes.
+Status stream_embed(const Channel& channel, ClientContext* context, const json& with, json*) {
+  const auto stub = EmbedderService::NewStub(channel);
+  const auto stream = stub->StreamEmbed(context);
+  StreamEmbedRequest request;
+  request.set_item_id(text(with, "image_id"));
+  *request.mutable_image() = image(with);
+  stream->Write(request);
+  StreamEmbedResponse answer;
+  while (stream->Read(&answer)) {
+    json said = {{"item_id", answer.item_id()}, {"dimensions", json::object()}};
+    for (const auto& each : answer.result().embeddings()) said["dimensions"][each.model()] = each.dimension();
+    std::cout << json{{"answered", said}} << std::endl;
+  }
+  return stream->Finish();
+}
+
 Status search_images(const Channel& channel, ClientContext* context, const json& with, json* said) {
   SearchImagesRequest request;
   request.set_collection(text(with, "collection"));
@@ -268,4 +287,5 @@ const std::map<std::string, Call> calls = {
     {"IndexImages", index_images},       {"IngestImages", ingest_images},         {"SearchImages", search_images},
     {"GetImage", get_image},             {"ListImages", list_images},             {"DeleteImages", delete_images},
     {"FindDuplicates", find_duplicates}, {"Reconcile", reconcile},                {"Bytes", bytes},
+    {"StreamEmbed", stream_embed},
 };

@@ -87,6 +87,7 @@ var calls = map[string]func(context.Context, *grpc.ClientConn, input) (any, erro
 		return object{"results": results}, err
 	},
 	"IngestImages": ingest,
+	"StreamEmbed":  embed,
 	"SearchImages": func(ctx context.Context, on *grpc.ClientConn, with input) (any, error) {
 		request := &pb.SearchImagesRequest{Collection: with.Collection, Models: with.Models, TopK: with.TopK}
 		if with.ImageID != "" {
@@ -200,6 +201,30 @@ func ingest(ctx context.Context, on *grpc.ClientConn, with input) (any, error) {
 		if result := event.GetResult(); result != nil {
 			results[event.ItemId] = outcome(result)
 		}
+	}
+}
+
+// embed sends one picture and no end, and says each answer when it comes.
+func embed(ctx context.Context, on *grpc.ClientConn, with input) (any, error) {
+	stream, err := pb.NewEmbedderServiceClient(on).StreamEmbed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// An error shows in Recv, with its details.
+	_ = stream.Send(&pb.StreamEmbedRequest{ItemId: with.ImageID, Image: image(with.Photo, with.URI)})
+	for {
+		answer, err := stream.Recv()
+		if err == io.EOF {
+			return object{}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		dimensions := object{}
+		for _, embedding := range answer.GetResult().GetEmbeddings() {
+			dimensions[embedding.Model] = embedding.Dimension
+		}
+		say(object{"answered": object{"item_id": answer.ItemId, "dimensions": dimensions}})
 	}
 }
 

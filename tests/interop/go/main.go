@@ -27,17 +27,18 @@ type command struct {
 func main() {
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
-	out := json.NewEncoder(os.Stdout)
 	for lines.Scan() {
 		var next command
 		check(json.Unmarshal(lines.Bytes(), &next))
-		check(out.Encode(perform(next, func(refusal any) { check(out.Encode(refusal)) })))
+		say(perform(next))
 	}
 	check(lines.Err())
 }
 
+func say(what any) { check(json.NewEncoder(os.Stdout).Encode(what)) }
+
 // perform makes the call, and makes it again for as long as the server asks for patience and the command has some.
-func perform(c command, say func(any)) any {
+func perform(c command) any {
 	connection := dial(c)
 	defer connection.Close()
 	for attempt := 1; ; attempt++ {

@@ -1,4 +1,5 @@
 require 'base64'
+require 'likeness/v1/embedder_services_pb'
 require 'likeness/v1/image_search_services_pb'
 require 'likeness/v1/maintenance_services_pb'
 
@@ -58,6 +59,22 @@ class Calls
     end
     answers = @likeness.ingest_images(requests, **options).select { |answer| answer.event == :result }
     { results: answers.to_h { |answer| [answer.item_id, outcome(answer.result)] } }
+  end
+
+  # Sends one picture and no end, and says each answer when it comes.
+  def StreamEmbed
+    ended = Queue.new
+    requests = Enumerator.new do |sent|
+      sent << StreamEmbedRequest.new(item_id: @with['image_id'], image: image(@with))
+      ended.pop
+    end
+    stub(EmbedderService::Stub).stream_embed(requests, **options).each do |answer|
+      dimensions = answer.result.embeddings.to_h { |embedding| [embedding.model, embedding.dimension] }
+      say(answered: { item_id: answer.item_id, dimensions: dimensions })
+    end
+    {}
+  ensure
+    ended.close
   end
 
   def SearchImages

@@ -1,5 +1,5 @@
 fn main() -> std::io::Result<()> {
-    let protos = ["image_search", "maintenance"].map(|name| format!("../../../protos/likeness/v1/{name}.proto"));
+    let protos = ["embedder", "image_search", "maintenance"].map(|name| format!("../../../protos/likeness/v1/{name}.proto"));
     tonic_prost_build::configure()
         .build_server(false)
         // The errors of single images are the same type as those of calls.

@@ -26,9 +26,9 @@ pub struct Input {
     force: bool,
     images: Vec<Picture>,
     request_id: String,
-    image_id: Option<String>,
-    photo: String,
-    uri: Option<String>,
+    pub image_id: Option<String>,
+    pub photo: String,
+    pub uri: Option<String>,
     top_k: i32,
     page_size: i32,
     image_ids: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Caller {
     pub timeout: Option<Duration>,
 }
 
-type Answer = Result<Value, Status>;
+pub type Answer = Result<Value, Status>;
 
 impl Caller {
     /// Makes a call, by its name in the protos, and returns what is to be said of the answer.
@@ -66,6 +66,7 @@ impl Caller {
             "DeleteCollection" => self.delete_collection(with).await,
             "IndexImages" => self.index_images(with).await,
             "IngestImages" => self.ingest_images(with).await,
+            "StreamEmbed" => self.stream_embed(with).await,
             "SearchImages" => self.search_images(with).await,
             "GetImage" => self.get_image(with).await,
             "ListImages" => self.list_images(with).await,
@@ -81,7 +82,7 @@ impl Caller {
         ImageSearchServiceClient::new(self.channel.clone())
     }
 
-    fn request<T>(&self, message: T) -> Request<T> {
+    pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         if let Some(timeout) = self.timeout {
             request.set_timeout(timeout);
@@ -253,7 +254,7 @@ impl Caller {
     }
 }
 
-fn image(photo: &str, uri: &Option<String>) -> pb::Image {
+pub fn image(photo: &str, uri: &Option<String>) -> pb::Image {
     use pb::image::Source;
     let source = match uri {
         Some(uri) => Source::Uri(uri.clone()),

@@ -1,6 +1,7 @@
 //! A client of Likeness that carries out the commands on its standard input, one JSON object a line, and prints what
 //! came of each: what tests/interop asks of every language.
 mod calls;
+mod embedding;
 mod errors;
 mod untyped;
 

@@ -23,7 +23,7 @@ import {
   modelBinding_StateToJSON,
   SearchImagesRequest,
 } from "../gen/likeness/v1/image_search.js";
-import { ListModelsRequest } from "../gen/likeness/v1/embedder.js";
+import { type EmbedderServiceClient, ListModelsRequest, StreamEmbedRequest, StreamEmbedResponse } from "../gen/likeness/v1/embedder.js";
 import { type MaintenanceServiceClient, ReconcileRequest } from "../gen/likeness/v1/maintenance.js";
 import { Hit, Image } from "../gen/likeness/v1/types.js";
 import { describe } from "./errors.js";
@@ -60,6 +60,7 @@ interface How {
 }
 
 interface On {
+  embedder: EmbedderServiceClient;
   likeness: ImageSearchServiceClient;
   maintenance: MaintenanceServiceClient;
   how: How;
@@ -73,6 +74,10 @@ function answer<Answer>(how: How, start: (finish: Finish<Answer>) => ClientUnary
     const call = start((error, given) => (error ? reject(error) : resolve(given)));
     if (how.cancelAfterSeconds) setTimeout(() => call.cancel(), how.cancelAfterSeconds * 1000);
   });
+}
+
+export function say(what: object): void {
+  console.log(JSON.stringify(what));
 }
 
 export const calls: { [name: string]: (on: On, input: Input) => Promise<object> } = {
@@ -118,6 +123,16 @@ export const calls: { [name: string]: (on: On, input: Input) => Promise<object> 
       if (result) results[itemId] = outcome(result);
     }
     return { results };
+  },
+  /** Sends one picture and no end, and says each answer when it comes. */
+  async StreamEmbed({ embedder, how }, input) {
+    const stream = embedder.streamEmbed(how.metadata, how.options);
+    stream.write(StreamEmbedRequest.fromPartial({ itemId: input.image_id, image: image(input) }));
+    for await (const { itemId, result } of stream as AsyncIterable<StreamEmbedResponse>) {
+      const dimensions = result!.embeddings.map(({ model, dimension }) => [model, dimension]);
+      say({ answered: { item_id: itemId, dimensions: Object.fromEntries(dimensions) } });
+    }
+    return {};
   },
   async SearchImages({ likeness, how }, input) {
     const query = input.image_id ? { imageId: input.image_id } : { image: image(input) };

@@ -3,9 +3,10 @@
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { EmbedderServiceClient } from "../gen/likeness/v1/embedder.js";
 import { ImageSearchServiceClient } from "../gen/likeness/v1/image_search.js";
 import { MaintenanceServiceClient } from "../gen/likeness/v1/maintenance.js";
-import { calls, type Input } from "./calls.js";
+import { calls, type Input, say } from "./calls.js";
 import { describe, statusOf } from "./errors.js";
 
 interface Command {
@@ -19,21 +20,18 @@ interface Command {
   with?: Input;
 }
 
-function say(what: object): void {
-  console.log(JSON.stringify(what));
-}
-
 /** Makes the call, and makes it again for as long as the server asks for patience and the command has some. */
 async function perform(command: Command): Promise<object> {
   const options = command.service_config ? { "grpc.service_config": command.service_config } : {};
   const target = `ipv4:${command.addresses.join(",")}`;
+  const embedder = new EmbedderServiceClient(target, credentials.createInsecure(), options);
   const likeness = new ImageSearchServiceClient(target, credentials.createInsecure(), options);
   const maintenance = new MaintenanceServiceClient(target, credentials.createInsecure(), options);
   try {
     for (let attempts = 1; ; attempts++) {
       try {
         const how = { metadata: metadata(command), options: deadline(command), cancelAfterSeconds: command.cancel_after_seconds };
-        return { ok: await calls[command.call]!({ likeness, maintenance, how }, command.with ?? {}), attempts };
+        return { ok: await calls[command.call]!({ embedder, likeness, maintenance, how }, command.with ?? {}), attempts };
       } catch (error) {
         const failure = describe(statusOf(error as ServiceError));
         if (!failure.retry_seconds || attempts >= (command.attempts ?? 1)) return { error: failure, attempts };
@@ -42,6 +40,7 @@ async function perform(command: Command): Promise<object> {
       }
     }
   } finally {
+    embedder.close();
     likeness.close();
     maintenance.close();
   }

@@ -12,6 +12,7 @@ import io.likeness.v1.Collection;
 import io.likeness.v1.CreateCollectionRequest;
 import io.likeness.v1.DeleteCollectionRequest;
 import io.likeness.v1.DeleteImagesRequest;
+import io.likeness.v1.EmbedderServiceGrpc;
 import io.likeness.v1.FindDuplicatesRequest;
 import io.likeness.v1.GetCollectionRequest;
 import io.likeness.v1.GetImageRequest;
@@ -59,6 +60,7 @@ final class Calls {
       case "DeleteCollection" -> deleteCollection(with);
       case "IndexImages" -> indexImages(with);
       case "IngestImages" -> Ingesting.ingest(timed(ImageSearchServiceGrpc.newStub(channel)), with);
+      case "StreamEmbed" -> Embedding.embed(timed(EmbedderServiceGrpc.newStub(channel)), with);
       case "SearchImages" -> searchImages(with);
       case "GetImage" -> getImage(with);
       case "ListImages" -> listImages(with);
@@ -194,7 +196,7 @@ final class Calls {
     return ImageEntry.newBuilder().setImageId(picture.imageId).setImage(image(picture.photo, picture.uri)).build();
   }
 
-  private static Image image(String photo, String uri) {
+  static Image image(String photo, String uri) {
     if (uri != null) {
       return Image.newBuilder().setUri(uri).build();
     }

@@ -40,7 +40,7 @@ public final class Client {
     }
   }
 
-  private static void say(Object what) {
+  static void say(Object what) {
     System.out.println(JSON.toJson(what));
   }
 

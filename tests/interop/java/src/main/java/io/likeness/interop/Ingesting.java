@@ -29,11 +29,21 @@ final class Ingesting implements ClientResponseObserver<IngestImagesRequest, Ing
   static Object ingest(ImageSearchServiceGrpc.ImageSearchServiceStub likeness, Input with) {
     Ingesting stream = new Ingesting(with);
     likeness.ingestImages(stream);
+    return outcome(stream.done);
+  }
+
+  /** What a stream comes to, or the error that it ends with. */
+  static Object outcome(CompletableFuture<Object> done) {
     try {
-      return stream.done.join();
+      return done.join();
     } catch (CompletionException error) {
       throw (StatusRuntimeException) error.getCause();
     }
+  }
+
+  /** An error that a stream ends with, as blocking calls throw it. */
+  static StatusRuntimeException failure(Throwable error) {
+    return Status.fromThrowable(error).asRuntimeException(Status.trailersFromThrowable(error));
   }
 
   @Override
@@ -63,7 +73,7 @@ final class Ingesting implements ClientResponseObserver<IngestImagesRequest, Ing
 
   @Override
   public void onError(Throwable error) {
-    done.completeExceptionally(Status.fromThrowable(error).asRuntimeException(Status.trailersFromThrowable(error)));
+    done.completeExceptionally(failure(error));
   }
 
   @Override
