@@ -8,13 +8,15 @@
             print(hit.rank, hit.image_id, hit.distance)
 
 A picture is a path, the bytes of an encoded file, a numpy array of uint8 or a Pillow image; neither library is imported
-here. `AsyncClient` is the same for asyncio. Every failure is a `LikenessError`, whose `reason` a program can act on.
+here. `AsyncClient` is the same for asyncio. Every failure is a `LikenessError`, whose `reason` a program can act on,
+a value that cannot be among them; an unknown option, or an argument of the wrong type, is a TypeError.
 The contract's own messages and stubs are in `likeness.v1`.
 """
 
 from likeness.async_client import AsyncClient
+from likeness.entries import Entry
 from likeness.errors import LikenessError, Violation
-from likeness.operations import Entry, Where
+from likeness.filters import Where
 from likeness.pictures import Picture
 from likeness.release import RELEASE
 from likeness.results import (

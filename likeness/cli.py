@@ -14,6 +14,7 @@ from likeness.command_search import compare, search
 from likeness.command_status import models, status
 from likeness.credentials import from_files
 from likeness.failures import Commands, write_anything
+from likeness.release import RELEASE
 from likeness.session import Session, require_target
 
 Address = Annotated[
@@ -34,6 +35,17 @@ ServerName = Annotated[
     typer.Option(
         envvar="LIKENESS_SERVER_NAME", metavar="NAME", help="Name in the gateway's certificate, if not the address's."
     ),
+]
+
+
+def _show_release(asked: bool) -> None:
+    if asked:
+        typer.echo(f"likeness {RELEASE}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_release, is_eager=True, help="Say which release this is, and end.")
 ]
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -59,6 +71,7 @@ def likeness(
     key_file: KeyFile = None,
     token_file: TokenFile = None,
     server_name: ServerName = "",
+    version: Version = False,  # noqa: ARG001 its callback answers
 ) -> None:
     """Find look-alike images, with several models at once.
 

@@ -4,7 +4,8 @@ from importlib import resources
 
 import grpc
 
-_MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+"""The most that a server takes in one message."""
 
 
 def connect(address: str, credentials: grpc.ChannelCredentials | None = None, *, server_name: str = "") -> grpc.Channel:
@@ -30,10 +31,10 @@ def _options(server_name: str = "") -> list[tuple[str, str | int]]:
     config = resources.files("likeness.v1").joinpath("likeness_grpc_service_config.json").read_text()
     return [
         ("grpc.service_config", config),
-        ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-        ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         # A call is retried only while its request is kept; by default nothing over 256 KiB is, so no photograph.
-        ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
+        ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
         # Notices within 30 s that a server vanished without a word; a server permits a ping every 10 s.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),

@@ -38,7 +38,7 @@ def read(path: Path) -> bytes:
         # Opening a pipe would wait for its writer.
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        _require_size(status.st_size)
+        require_size(status.st_size)
         with path.open("rb") as file:
             return read_stream(file)
     except OSError as error:
@@ -52,7 +52,7 @@ def read_stream(file: BinaryIO) -> bytes:
         LikenessError: it is too large.
     """
     content = file.read(MAX_IMAGE_BYTES + 1)
-    _require_size(len(content))
+    require_size(len(content))
     return content
 
 
@@ -61,7 +61,8 @@ def unreadable(what: str, error: OSError) -> LikenessError:
     return LikenessError("INVALID_ARGUMENT", "FILE_UNREADABLE", f"{what} cannot be read: {error.strerror}")
 
 
-def _require_size(size: int) -> None:
+def require_size(size: int, what: str = "the file") -> None:
+    """Refuse a picture of more bytes than a server takes."""
     if size > MAX_IMAGE_BYTES:
-        message = f"the file has {size:,} bytes, and the limit is {MAX_IMAGE_BYTES:,}"
+        message = f"{what} has {size:,} bytes, and the limit is {MAX_IMAGE_BYTES:,}"
         raise LikenessError("INVALID_ARGUMENT", "IMAGE_TOO_LARGE", message)

@@ -57,10 +57,17 @@ def encoded(picture: Picture) -> bytes:
     Raises:
         LikenessError: FILE_UNREADABLE or IMAGE_TOO_LARGE, the file; INVALID_FIELD, what is given is no picture.
     """
+    content = _content(picture)
+    photos.require_size(len(content), "the picture")
+    return content
+
+
+def _content(picture: Picture) -> bytes:
     if isinstance(picture, bytes | bytearray | memoryview):
+        photos.require_size(memoryview(picture).nbytes, "the picture")
         return bytes(picture)
     if isinstance(picture, str | os.PathLike):
-        return photos.read(Path(picture))
+        return _from_file(Path(picture))
     # Asked for first: Pillow's images look like arrays, too.
     if isinstance(picture, PillowImage):
         return _from_pillow(picture)
@@ -69,7 +76,25 @@ def encoded(picture: Picture) -> bytes:
     raise _no_picture(f"a {type(picture).__name__} is no picture")
 
 
+def _from_file(path: Path) -> bytes:
+    try:
+        return photos.read(path)
+    except LikenessError as error:
+        raise error.of(str(path)) from None
+    except ValueError:
+        # A NUL in its name, or characters that the file system cannot write.
+        message = f"{str(path)!r} cannot be the name of a file"
+        raise LikenessError("INVALID_ARGUMENT", "FILE_UNREADABLE", message) from None
+
+
 def _from_pillow(image: PillowImage) -> bytes:
+    try:
+        return _saved(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise _no_picture(f"the image cannot be encoded: {error}") from None
+
+
+def _saved(image: PillowImage) -> bytes:
     file, exif = BytesIO(), image.getexif()
     sent = image if image.mode in _PNG_MODES else image.convert("RGB")
     sent.save(file, "PNG", compress_level=_COMPRESSION, **({"exif": exif} if exif else {}))

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from likeness.cli import app
+from likeness.release import RELEASE
 
 NOBODY = ("--address", "127.0.0.1:1")
 
@@ -19,6 +20,11 @@ def test_help_has_examples(command: str) -> None:
     assert done.exit_code == 0
     assert "Examples" in done.stdout
     assert f"likeness {command}" in done.stdout
+
+
+def test_it_says_which_release_it_is() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"likeness {RELEASE}\n")
 
 
 def test_help_names_every_command() -> None:

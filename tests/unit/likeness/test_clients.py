@@ -1,8 +1,9 @@
 """The two clients are one."""
 
+from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
-from likeness import AsyncClient, Client
+from likeness import AsyncClient, Client, Entry
 
 
 def test_both_clients_have_the_same_methods_with_the_same_options() -> None:
@@ -13,4 +14,8 @@ def test_both_clients_have_the_same_methods_with_the_same_options() -> None:
             for name, member in members.items()
         }
 
-    assert public(Client) == public(AsyncClient)
+    blocking, asynchronous = public(Client), public(AsyncClient)
+    # This one takes asynchronous iterables as well.
+    assert blocking["ingest"].pop("entries") == Iterable[Entry]
+    assert asynchronous["ingest"].pop("entries") == Iterable[Entry] | AsyncIterable[Entry]
+    assert blocking == asynchronous

@@ -1,5 +1,6 @@
 """What a caller learns of an error, as our servers and others send it."""
 
+import pickle
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +8,8 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import any_pb2
-from google.rpc import status_pb2
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from likeness.errors import LikenessError, Violation, from_status
 from likeness.message_client import MessageClient
@@ -89,3 +90,20 @@ def test_details_of_other_kinds_are_passed_over() -> None:
     foreign = any_pb2.Any(type_url="type.googleapis.com/some.Other", value=b"\xff")
     error = from_status(status_pb2.Status(code=5, message="gone", details=[foreign]))
     assert (error.code, error.reason) == ("NOT_FOUND", "NOT_FOUND")
+
+
+def test_all_that_a_server_says_is_kept_and_survives_another_process() -> None:
+    made = status_pb2.Status(code=14, message="busy", details=[any_pb2.Any() for _ in range(3)])
+    made.details[0].Pack(error_details_pb2.ErrorInfo(reason="OVERLOADED", metadata={"queue": "embed"}))
+    made.details[1].Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1, nanos=500_000_000)))
+    violation = error_details_pb2.BadRequest.FieldViolation(field="f", description="d")
+    made.details[2].Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+    error = from_status(made)
+    assert (error.metadata, error.retry_after_seconds) == ({"queue": "embed"}, 1.5)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (LikenessError, str(error), vars(error))
+    assert again.violations == (Violation("f", "d"),)
+
+
+def test_no_wait_that_was_not_asked_for() -> None:
+    assert from_status(status_pb2.Status(code=5, message="gone")).retry_after_seconds is None

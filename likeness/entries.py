@@ -1,0 +1,74 @@
+"""Images on their way into a collection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from likeness.connection import MAX_MESSAGE_BYTES
+from likeness.errors import LikenessError, invalid_field
+from likeness.pictures import Picture, encoded
+from likeness.v1 import image_search_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One image to index; without an id it is called by the SHA-256 of its bytes. Equal to itself alone."""
+
+    picture: Picture
+    image_id: str = ""
+    uri: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def message(self) -> pb.ImageEntry:
+        """Return it encoded.
+
+        Raises:
+            LikenessError: the file is not there, the picture is none or too large, or a field is wrong.
+        """
+        entry = pb.ImageEntry()
+        _set_text(entry, "image_id", self.image_id)
+        _set_text(entry, "uri", self.uri)
+        entry.image.content = encoded(self.picture)
+        _set_attributes(entry, self.attributes)
+        return entry
+
+
+def require_entry(name: str, entry: Any) -> Entry:
+    """Return what must be an Entry.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(entry, Entry):
+        raise TypeError(f"{name} must be an Entry, not a {type(entry).__name__}")
+    return entry
+
+
+def require_sendable(request: Any) -> None:
+    """Refuse a message that gRPC would not send.
+
+    Raises:
+        LikenessError: MESSAGE_TOO_LARGE.
+    """
+    if (size := request.ByteSize()) > MAX_MESSAGE_BYTES:
+        message = f"the request has {size:,} bytes, and the limit is {MAX_MESSAGE_BYTES:,}"
+        raise LikenessError("INVALID_ARGUMENT", "MESSAGE_TOO_LARGE", message)
+
+
+def _set_text(entry: pb.ImageEntry, name: str, value: Any) -> None:
+    try:
+        if value is not None:
+            setattr(entry, name, value)
+    except (TypeError, ValueError):
+        raise invalid_field(name, "must be text that UTF-8 can write") from None
+
+
+def _set_attributes(entry: pb.ImageEntry, attributes: Any) -> None:
+    if not isinstance(attributes, Mapping):
+        raise invalid_field("attributes", f"a {type(attributes).__name__} is no mapping")
+    for name, value in attributes.items():
+        try:
+            entry.attributes[name] = value
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            problem = f"a {type(value).__name__} that is no JSON value, or holds one"
+            raise invalid_field(f"attributes[{name!r}]", problem) from None
