@@ -189,4 +189,4 @@ class AsyncClient:
         try:
             return operation.read(await method(operation.request, timeout=options.get("timeout_seconds")))
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise operation.explain(from_rpc_error(error)) from None

@@ -1,7 +1,8 @@
 """The calls of a client as values: which method, with what, and how its answer is read. Nothing here waits."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from likeness import results
@@ -10,12 +11,15 @@ from likeness.errors import LikenessError
 from likeness.filters import Where, as_filter
 from likeness.options import flag, names, text
 from likeness.pictures import Picture, encoded
+from likeness.places import renumbered
 from likeness.v1 import embedder_pb2, types_pb2
 from likeness.v1 import image_search_pb2 as pb
 
 Result = TypeVar("Result")
 Options = Mapping[str, Any]
 """Of one call, as `options.checked` returns them."""
+Explain = Callable[[LikenessError], LikenessError]
+"""Says what the server answered in the terms of the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Operation(Generic[Result]):
     method: str
     request: Any
     read: Callable[[Any], Result]
+    explain: Explain = lambda error: error
 
     def __post_init__(self) -> None:
         """Refuse what gRPC would not send.
@@ -54,10 +59,11 @@ def index(name: str, entries: Iterable[Entry], request_id: str) -> Operation[lis
     """Add or replace 1 to 64 images, together under 32 MiB; one that cannot be sent fails alone."""
     prepared = [_prepared(number, entry) for number, entry in enumerate(entries)]
     messages = [message for message in prepared if isinstance(message, pb.ImageEntry)]
+    explain = partial(renumbered, sent=[n for n, message in enumerate(prepared) if isinstance(message, pb.ImageEntry)])
     if prepared and not messages:
-        return Operation("IndexImages", None, lambda _: _merged(prepared, ()))
+        return Operation("IndexImages", None, lambda _: _merged(prepared, (), explain))
     request = pb.IndexImagesRequest(collection=name, entries=messages, request_id=text("request_id", request_id))
-    return Operation("IndexImages", request, lambda answer: _merged(prepared, answer.results))
+    return Operation("IndexImages", request, lambda answer: _merged(prepared, answer.results, explain), explain)
 
 
 def get(name: str, image_id: str) -> Operation[results.ImageRecord]:
@@ -150,10 +156,11 @@ def _prepared(number: int, entry: Entry) -> pb.ImageEntry | results.Indexed:
         return results.Indexed(entry.image_id, error=error.of(f"entries[{number}]"))
 
 
-def _merged(prepared: Sequence[Any], answered: Iterable[pb.IndexResult]) -> list[results.Indexed]:
+def _merged(prepared: Sequence[Any], answered: Iterable[pb.IndexResult], explain: Explain) -> list[results.Indexed]:
     """Return the results in the order of the entries, those that could not be sent among them."""
-    rest = iter(answered)
-    return [one if isinstance(one, results.Indexed) else results.indexed(next(rest)) for one in prepared]
+    read = (results.indexed(result) for result in answered)
+    rest = (replace(result, error=explain(result.error)) if result.error else result for result in read)
+    return [one if isinstance(one, results.Indexed) else next(rest) for one in prepared]
 
 
 def _deleted(answer: pb.DeleteImagesResponse) -> results.Deleted:

@@ -175,4 +175,4 @@ class Client:
         try:
             return operation.read(method(operation.request, timeout=options.get("timeout_seconds")))
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from None
+            raise operation.explain(from_rpc_error(error)) from None

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.rpc import status_pb2
 
 from likeness import AsyncClient, Client, Entry, LikenessError
 from likeness.v1 import image_search_pb2 as pb
@@ -36,7 +37,13 @@ class Recording(image_search_pb2_grpc.ImageSearchServiceServicer):
 
     def IndexImages(self, request: Any, context: Any) -> Any:  # noqa: N802 gRPC names it
         self.requests.append(request)
-        return pb.IndexImagesResponse(results=[pb.IndexResult(image_id=entry.image_id) for entry in request.entries])
+        ids = [entry.image_id for entry in request.entries]
+        if "refuse" in ids:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"entries[{ids.index('refuse')}].image_id: is refused")
+        results = [pb.IndexResult(image_id=image_id) for image_id in ids]
+        for number in (number for number, image_id in enumerate(ids) if image_id == "undecodable"):
+            results[number].error.CopyFrom(status_pb2.Status(code=3, message=f"entries[{number}].image: is no picture"))
+        return pb.IndexImagesResponse(results=results)
 
     def IngestImages(self, requests: Any, context: Any) -> Any:  # noqa: N802 gRPC names it
         for request in requests:
@@ -200,6 +207,14 @@ def test_an_entry_that_cannot_be_sent_fails_alone_in_a_call(call: Caller, tmp_pa
 def test_a_call_of_which_nothing_can_be_sent_is_not_made(call: Caller, tmp_path: Path) -> None:
     (result,) = call("index", [Entry(tmp_path / "gone.jpg", "gone")])
     assert (result.image_id, result.error.reason, call.sent) == ("gone", "FILE_UNREADABLE", [])
+
+
+def test_an_error_names_the_entry_by_its_place_in_the_callers_batch(call: Caller, tmp_path: Path) -> None:
+    gone = Entry(tmp_path / "gone.jpg", "gone")
+    *_, last = call("index", [gone, Entry(b"p", "good"), Entry(b"p", "undecodable")])
+    assert last.error.message == "entries[2].image: is no picture"
+    with pytest.raises(LikenessError, match=r"entries\[1\]\.image_id"):
+        call("index", [gone, Entry(b"p", "refuse")])
 
 
 def test_a_call_that_is_too_large_as_a_whole_says_so(call: Caller) -> None:

@@ -86,7 +86,14 @@ def test_what_is_no_picture_is_refused(given: Any) -> None:
     assert (caught.value.code, caught.value.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LikenessError) as caught:
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(LikenessError, match=r"gone\.jpg") as caught:
         encoded(tmp_path / "gone.jpg")
     assert caught.value.reason == "FILE_UNREADABLE"
+
+
+def test_an_image_whose_file_ends_early_is_refused() -> None:
+    whole = images.encode(images.noise(64, 64), "PNG")
+    with pytest.raises(LikenessError, match="cannot be encoded") as caught:
+        encoded(decoded(whole[: len(whole) // 2]))
+    assert caught.value.reason == "INVALID_FIELD"
