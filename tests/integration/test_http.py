@@ -6,13 +6,14 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.api import annotations_pb2
 
 from likeness.v1 import image_search_pb2
 from tests import embedder_images as images
@@ -138,6 +139,32 @@ async def test_what_has_no_route_is_refused(http: Http) -> None:
     assert (await http("GET", "/v1/nothing")).status == 404
     assert (await http("PUT", "/v1/collections")).status in {404, 405}
     assert (await http("GET", "/v1/models?nothing=1")).status == 400
+
+
+def bindings() -> Iterator[tuple[str, str, str]]:
+    """Yield each name that a route has for a field of the request in its path, with the method and such a path."""
+    for call in image_search_pb2.DESCRIPTOR.services_by_name["ImageSearchService"].methods:
+        rule = call.GetOptions().Extensions[annotations_pb2.http]
+        for route in (rule, *rule.additional_bindings):
+            verb = route.WhichOneof("pattern")
+            path = str(getattr(route, verb))
+            for name in re.findall(r"{(\w+)", path):
+                for field in {name, call.input_type.fields_by_name[name].json_name}:
+                    yield verb.upper(), re.sub("{.*?}", "none", path), field
+
+
+async def test_nothing_names_a_field_of_the_path_again(http: Http) -> None:
+    """Else a request for one collection would delete another."""
+    refused = (400, str)
+    for method, path, field in bindings():
+        body: Any = None if method in {"GET", "DELETE"} else {}
+        escaped = f"%{ord(field[0]):x}{field[1:]}"
+        for name in (field, f"page_size=1&{field}", escaped, f".{field}", f"{field}.", f"&{field}", f"=&{field}"):
+            answer = await http(method, f"{path}?{name}=other", body)
+            assert (answer.status, type(answer.body)) == refused, (method, path, name, answer)
+        if body is not None:
+            answer = await http(method, path, {field: "other"})
+            assert (answer.status, type(answer.body)) == refused, (method, path, field, answer)
 
 
 async def test_a_gateway_that_was_lost_for_a_moment_is_asked_again(
