@@ -167,6 +167,46 @@ async def test_nothing_names_a_field_of_the_path_again(http: Http) -> None:
             assert (answer.status, type(answer.body)) == refused, (method, path, field, answer)
 
 
+async def test_an_error_that_ends_a_stream_is_an_item_without_a_result(http: Http) -> None:
+    """The answer has begun by then: its status is 200, and what follows has no place in JSON."""
+    for message in ({"collection": "none", "entry": ENTRIES[0], "item_id": "x"}, {"entry": ENTRIES[0], "item_id": "x"}):
+        answer = await http("POST", "/v1/images:ingest", [message])
+        assert answer.status == 200
+        assert [set(event) - {"item_id"} for event in answer.body] == [{"backoff"}], answer
+
+
+async def test_a_filter_of_the_query_is_an_attribute_and_its_value(http: Http) -> None:
+    name = f"h{uuid4().hex}"
+    await ok(http, "POST", "/v1/collections", {"name": name, "models": ["colour"]})
+    at = f"/v1/collections/{name}/images"
+    coloured = [
+        {**entry, "attributes": {"c": c, "n": n}} for n, (entry, c) in enumerate(zip(ENTRIES, "rgrb", strict=True))
+    ]
+    await ok(http, "POST", f"{at}:index", {"entries": coloured})
+    for query, expected in {
+        "attribute=c&filter.condition.equals=r": [IDS[0], IDS[2]],
+        "attribute=n&filter.condition.range.gte=2": IDS[2:],
+        "attribute=none&filter.condition.exists=false": IDS,
+        # Always text: a number is for the body of images:list.
+        "attribute=n&filter.condition.equals=2": [],
+    }.items():
+        page = await ok(http, "GET", f"{at}?filter.condition.{query}")
+        assert [image["image_id"] for image in page["images"]] == sorted(expected), query
+    await ok(http, "DELETE", f"/v1/collections/{name}?force=true")
+
+
+async def test_an_id_that_ends_like_a_path_is_escaped(http: Http) -> None:
+    name = f"h{uuid4().hex}"
+    await ok(http, "POST", "/v1/collections", {"name": name, "models": ["colour"]})
+    at = f"/v1/collections/{name}/images"
+    entries = [{**ENTRIES[0], "image_id": image_id} for image_id in ("x/", "x:list")]
+    await ok(http, "POST", f"{at}:index", {"entries": entries})
+    assert (await ok(http, "GET", f"{at}/x%2F"))["image"]["image_id"] == "x/"
+    assert (await ok(http, "GET", f"{at}/x%3Alist"))["image"]["image_id"] == "x:list"
+    assert {(await http("GET", f"{at}/{plain}")).status for plain in ("x/", "x:list")} == {404}
+    await ok(http, "DELETE", f"/v1/collections/{name}?force=true")
+
+
 async def test_a_gateway_that_was_lost_for_a_moment_is_asked_again(
     likeness: System, root: Path, tmp_path: Path
 ) -> None:
