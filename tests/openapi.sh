@@ -14,5 +14,4 @@ options=json_names_for_fields=false,simple_operation_ids=true,allow_merge=true,m
 options+=,openapi_configuration=deploy/http/openapi.yaml
 .tools/protos/bin/python -m grpc_tools.protoc -I protos --plugin="protoc-gen-openapiv2=$plugin" \
   --openapiv2_out="$made" --openapiv2_opt="$options" protos/likeness/v1/image_search.proto
-# What the comments say to buf is nobody else's.
-sed -E 's/(\\n)*buf:lint:ignore [A-Z_]+//g' "$made/likeness.swagger.json" >"$1"
+.tools/protos/bin/python tests/openapi.py <"$made/likeness.swagger.json" >"$1"

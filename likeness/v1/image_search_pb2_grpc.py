@@ -30,8 +30,9 @@ class ImageSearchServiceStub(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
     RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
-    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here, save those with which gRPC
+    itself ends a call unread: RESOURCE_EXHAUSTED where the request is over 67,108,864 bytes, as sent or unpacked, or where
+    the metadata are over 16 KiB (from 8 KiB on it may), and INTERNAL where `grpc-timeout` is malformed.
     """
 
     def __init__(self, channel):
@@ -131,8 +132,9 @@ class ImageSearchServiceServicer(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
     RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
-    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here, save those with which gRPC
+    itself ends a call unread: RESOURCE_EXHAUSTED where the request is over 67,108,864 bytes, as sent or unpacked, or where
+    the metadata are over 16 KiB (from 8 KiB on it may), and INTERNAL where `grpc-timeout` is malformed.
     """
 
     def CreateCollection(self, request, context):
@@ -434,8 +436,9 @@ class ImageSearchService(object):
     """Look-alike search. Every call may also end with UNAVAILABLE (OVERLOADED, DRAINING or BACKEND_UNAVAILABLE, with
     RetryInfo), DEADLINE_EXCEEDED (with the stage: queue, fetch, decode, infer or search), INTERNAL (with a request id) or
     INVALID_ARGUMENT (MESSAGE_TOO_LARGE: a request of over 33,554,432 bytes; MALFORMED_REQUEST: bytes that are no request).
-    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here. One alone does not: a
-    request of over 67,108,864 bytes is refused by gRPC itself, unread, with RESOURCE_EXHAUSTED.
+    Every error carries google.rpc.ErrorInfo with the domain `likeness` and the reason named here, save those with which gRPC
+    itself ends a call unread: RESOURCE_EXHAUSTED where the request is over 67,108,864 bytes, as sent or unpacked, or where
+    the metadata are over 16 KiB (from 8 KiB on it may), and INTERNAL where `grpc-timeout` is malformed.
     """
 
     @staticmethod

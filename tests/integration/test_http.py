@@ -6,13 +6,14 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.api import annotations_pb2
 
 from likeness.v1 import image_search_pb2
 from tests import embedder_images as images
@@ -138,6 +139,72 @@ async def test_what_has_no_route_is_refused(http: Http) -> None:
     assert (await http("GET", "/v1/nothing")).status == 404
     assert (await http("PUT", "/v1/collections")).status in {404, 405}
     assert (await http("GET", "/v1/models?nothing=1")).status == 400
+
+
+def bindings() -> Iterator[tuple[str, str, str]]:
+    """Yield each name that a route has for a field of the request in its path, with the method and such a path."""
+    for call in image_search_pb2.DESCRIPTOR.services_by_name["ImageSearchService"].methods:
+        rule = call.GetOptions().Extensions[annotations_pb2.http]
+        for route in (rule, *rule.additional_bindings):
+            verb = route.WhichOneof("pattern")
+            path = str(getattr(route, verb))
+            for name in re.findall(r"{(\w+)", path):
+                for field in {name, call.input_type.fields_by_name[name].json_name}:
+                    yield verb.upper(), re.sub("{.*?}", "none", path), field
+
+
+async def test_nothing_names_a_field_of_the_path_again(http: Http) -> None:
+    """Else a request for one collection would delete another."""
+    refused = (400, str)
+    for method, path, field in bindings():
+        body: Any = None if method in {"GET", "DELETE"} else {}
+        escaped = f"%{ord(field[0]):x}{field[1:]}"
+        for name in (field, f"page_size=1&{field}", escaped, f".{field}", f"{field}.", f"&{field}", f"=&{field}"):
+            answer = await http(method, f"{path}?{name}=other", body)
+            assert (answer.status, type(answer.body)) == refused, (method, path, name, answer)
+        if body is not None:
+            answer = await http(method, path, {field: "other"})
+            assert (answer.status, type(answer.body)) == refused, (method, path, field, answer)
+
+
+async def test_an_error_that_ends_a_stream_is_an_item_without_a_result(http: Http) -> None:
+    """The answer has begun by then: its status is 200, and what follows has no place in JSON."""
+    for message in ({"collection": "none", "entry": ENTRIES[0], "item_id": "x"}, {"entry": ENTRIES[0], "item_id": "x"}):
+        answer = await http("POST", "/v1/images:ingest", [message])
+        assert answer.status == 200
+        assert [set(event) - {"item_id"} for event in answer.body] == [{"backoff"}], answer
+
+
+async def test_a_filter_of_the_query_is_an_attribute_and_its_value(http: Http) -> None:
+    name = f"h{uuid4().hex}"
+    await ok(http, "POST", "/v1/collections", {"name": name, "models": ["colour"]})
+    at = f"/v1/collections/{name}/images"
+    coloured = [
+        {**entry, "attributes": {"c": c, "n": n}} for n, (entry, c) in enumerate(zip(ENTRIES, "rgrb", strict=True))
+    ]
+    await ok(http, "POST", f"{at}:index", {"entries": coloured})
+    for query, expected in {
+        "attribute=c&filter.condition.equals=r": [IDS[0], IDS[2]],
+        "attribute=n&filter.condition.range.gte=2": IDS[2:],
+        "attribute=none&filter.condition.exists=false": IDS,
+        # Always text: a number is for the body of images:list.
+        "attribute=n&filter.condition.equals=2": [],
+    }.items():
+        page = await ok(http, "GET", f"{at}?filter.condition.{query}")
+        assert [image["image_id"] for image in page["images"]] == sorted(expected), query
+    await ok(http, "DELETE", f"/v1/collections/{name}?force=true")
+
+
+async def test_an_id_that_ends_like_a_path_is_escaped(http: Http) -> None:
+    name = f"h{uuid4().hex}"
+    await ok(http, "POST", "/v1/collections", {"name": name, "models": ["colour"]})
+    at = f"/v1/collections/{name}/images"
+    entries = [{**ENTRIES[0], "image_id": image_id} for image_id in ("x/", "x:list")]
+    await ok(http, "POST", f"{at}:index", {"entries": entries})
+    assert (await ok(http, "GET", f"{at}/x%2F"))["image"]["image_id"] == "x/"
+    assert (await ok(http, "GET", f"{at}/x%3Alist"))["image"]["image_id"] == "x:list"
+    assert {(await http("GET", f"{at}/{plain}")).status for plain in ("x/", "x:list")} == {404}
+    await ok(http, "DELETE", f"/v1/collections/{name}?force=true")
 
 
 async def test_a_gateway_that_was_lost_for_a_moment_is_asked_again(

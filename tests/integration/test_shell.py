@@ -95,6 +95,8 @@ async def test_every_public_element_is_described(root: Path, likeness: System) -
             text = await shell.run(["-plaintext", address, "describe", service.full_name])
             for method in service.methods:
                 assert f"rpc {method.name} (" in text
+                alone = await shell.run(["-plaintext", address, "describe", method.full_name])
+                assert f"rpc {method.name} (" in alone
                 for message in (method.input_type, method.output_type):
                     described = await shell.run(["-plaintext", address, "describe", message.full_name])
                     assert all(f" {field.name} = {field.number}" in described for field in message.fields)

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	pb "github.com/likeness/likeness/gen/go/likeness/v1"
+	// So that status.Details finds the types of what an error carries.
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -15,7 +17,10 @@ func main() {
 	connection, _ := grpc.NewClient("127.0.0.1:50050", grpc.WithTransportCredentials(insecure.NewCredentials()))
 	defer connection.Close()
 	likeness := pb.NewImageSearchServiceClient(connection)
-	photo, _ := os.ReadFile("photo.jpg")
+	photo, err := os.ReadFile("photo.jpg")
+	if err != nil {
+		log.Fatal(err)
+	}
 	request := &pb.SearchImagesRequest{Collection: "shop", TopK: 5,
 		Query: &pb.SearchImagesRequest_Image{Image: &pb.Image{Source: &pb.Image_Content{Content: photo}}}}
 	answer, err := likeness.SearchImages(context.Background(), request)
