@@ -23,6 +23,7 @@ from tests.serving import serving
 
 Vectors = npt.NDArray[np.float32]
 # P@1 and mAP on the Imagenette photographs, from the README of the shared data.
+SLOW = {"googlenet", "resnet50_w1a2"}
 NETWORKS = {
     "mobilenetv2": (0.942, 0.792),
     "squeezenet1.1": (0.862, 0.596),
@@ -84,7 +85,7 @@ async def test_vectors_equal_those_of_a_pipeline_by_hand(
     assert cosines.min() > 0.9999
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long) if n in SLOW else n for n in NETWORKS])
 async def test_networks_retrieve_as_well_as_their_table_says(
     stub: embedder_pb2_grpc.EmbedderServiceStub, shared_data: Path, name: str
 ) -> None:

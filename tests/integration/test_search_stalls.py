@@ -99,7 +99,7 @@ def image(number: int) -> search_pb2.ImageVectors:
     )
 
 
-@pytest.fixture(params=["lite", "server"])
+@pytest.fixture(params=["lite", pytest.param("server", marks=pytest.mark.long)])
 async def running(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> AsyncIterator[Searcher]:
     """The service over the embedded Milvus, and over a server."""
     if request.param == "lite":
