@@ -51,7 +51,7 @@ class AsyncClient:
         """
         self._collection = text("collection", collection)
         self._closed = False
-        self._channel = connect_async(address, credentials, server_name=server_name)
+        self._channel = connect_async(text("address", address), credentials, server_name=server_name)
         self.stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:

@@ -70,5 +70,5 @@ def _set_attributes(entry: pb.ImageEntry, attributes: Any) -> None:
         try:
             entry.attributes[name] = value
         except (AttributeError, RecursionError, TypeError, ValueError):
-            problem = f"a {type(value).__name__} that is no JSON value, or holds one"
+            problem = f"cannot be sent; names are text, and values JSON, not a {type(value).__name__} of this kind"
             raise invalid_field(f"attributes[{name!r}]", problem) from None

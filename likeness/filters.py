@@ -35,5 +35,5 @@ def _condition(name: str, attribute: Any, value: Any) -> types_pb2.Condition:
             return types_pb2.Condition(attribute=attribute, in_list=members)
         return types_pb2.Condition(attribute=attribute, equals=json_format.ParseDict(value, struct_pb2.Value()))
     except (json_format.ParseError, AttributeError, RecursionError, TypeError, ValueError):
-        message = f"a {type(value).__name__} that is no JSON value, or holds one"
+        message = f"cannot be sent; names are text, and values JSON, not a {type(value).__name__} of this kind"
         raise invalid_field(f"{name}[{attribute!r}]", message) from None

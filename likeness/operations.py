@@ -10,7 +10,7 @@ from likeness.entries import Entry, require_entry, require_sendable
 from likeness.errors import LikenessError
 from likeness.filters import Where, as_filter
 from likeness.options import flag, names, text
-from likeness.pictures import Picture, encoded
+from likeness.pictures import Picture, encoded, require_picture
 from likeness.places import renumbered
 from likeness.v1 import embedder_pb2, types_pb2
 from likeness.v1 import image_search_pb2 as pb
@@ -141,7 +141,7 @@ def _query(name: str, picture: Picture | None, options: Options) -> dict[str, An
     if options.get("strong"):
         fields["consistency"] = types_pb2.CONSISTENCY_STRONG
     if picture is not None:
-        fields["image"] = types_pb2.Image(content=encoded(picture))
+        fields["image"] = types_pb2.Image(content=encoded(require_picture(picture)))
     return {**fields, **_given(options, {"image_id"})}
 
 

@@ -51,6 +51,17 @@ Picture = bytes | bytearray | memoryview | str | os.PathLike[str] | PixelArray |
 """An encoded file's bytes or path, or pixels, which are sent as PNG, without loss."""
 
 
+def require_picture(value: Any) -> Picture:
+    """Return what must be of a type that can show a picture.
+
+    Raises:
+        TypeError: it is of another.
+    """
+    if not isinstance(value, bytes | bytearray | memoryview | str | os.PathLike | PixelArray | PillowImage):
+        raise TypeError(f"picture must be a path, bytes, an array or an image, not a {type(value).__name__}")
+    return value
+
+
 def encoded(picture: Picture) -> bytes:
     """Return the bytes of an encoded file that shows the picture.
 

@@ -49,7 +49,7 @@ class Client:
         """
         self._collection = text("collection", collection)
         self._closed = False
-        self._channel = connect(address, credentials, server_name=server_name)
+        self._channel = connect(text("address", address), credentials, server_name=server_name)
         self.stub: Any = image_search_pb2_grpc.ImageSearchServiceStub(self._channel)
 
     def __enter__(self) -> Self:

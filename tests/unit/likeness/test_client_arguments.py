@@ -118,6 +118,8 @@ def call(request: pytest.FixtureRequest, served: tuple[Recording, str]) -> Calle
         (("index", ["photo.jpg"]), {}, r"entries\[0\]"),
         (("ingest", "photo.jpg"), {}, "entries"),
         (("ingest", ["photo.jpg"]), {}, "an entry"),
+        (("search", 7), {}, "picture"),
+        (("compare", 7), {}, "picture"),
         (("get_image", 7), {}, "image_id"),
         (("delete_collection", "c"), {"force": "no"}, "force"),
     ],
@@ -151,6 +153,14 @@ def test_a_wrong_value_is_an_invalid_field_and_nothing_is_sent(
     with pytest.raises(LikenessError, match=named) as caught:
         call(*arguments, **options)
     assert (caught.value.reason, call.sent) == ("INVALID_FIELD", [])
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_is_made_of_texts(kind: Any) -> None:
+    with pytest.raises(TypeError, match="address"):
+        kind(50050)
+    with pytest.raises(TypeError, match="collection"):
+        kind("127.0.0.1:1", collection=None)
 
 
 def test_what_means_the_same_is_taken(call: Caller) -> None:
