@@ -64,6 +64,20 @@ async def test_a_message_over_twice_the_limit_is_refused_by_the_transport(channe
     assert not probe.details(error)
 
 
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [(2 * MIB + 1, {"compression": grpc.Compression.Gzip}), (MIB, {"metadata": [("x-long", "x" * 17_000)]})],
+)
+async def test_so_is_what_unpacks_to_more_and_metadata_over_16_kib(
+    size: int, options: dict[str, Any], channel: grpc.aio.Channel
+) -> None:
+    stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Embed(embed_request(size), timeout=20, **options)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not probe.details(caught.value)
+
+
 async def test_one_message_of_a_stream_over_the_limit_ends_the_stream(channel: grpc.aio.Channel) -> None:
     stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
     images = [embedder_pb2.StreamEmbedRequest(image=types_pb2.Image(content=bytes(size))) for size in (1, MIB)]
