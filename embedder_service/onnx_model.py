@@ -19,6 +19,7 @@ import onnxruntime as ort
 import structlog
 
 from embedder_service import providers
+from embedder_service.faults import first_line
 from embedder_service.model_card import ModelCard, Preprocessing
 from embedder_service.ports import Model, ModelUnusable, Observer, Pixels, Vectors
 from embedder_service.tensors import InputBuilder, pool
@@ -102,7 +103,7 @@ class OnnxModel(Model):
         try:
             vectors = self._run(self._sessions.alone, list(noise), options)
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
-            raise ModelUnusable(f"its trial run failed: {_first_line(error)}") from None
+            raise ModelUnusable(f"its trial run failed: {first_line(error)}") from None
         finally:
             timer.cancel()
         _check_vectors(vectors, self._card.dimension)
@@ -197,7 +198,7 @@ def _session(content: bytes, options: ort.SessionOptions, provider: str = provid
     try:
         session = ort.InferenceSession(content, options, providers=names)
     except Exception as error:  # noqa: BLE001 it raises a class of its own for each of its codes, and others
-        raise ModelUnusable(f"ONNX Runtime does not load model.onnx: {_first_line(error)}") from None
+        raise ModelUnusable(f"ONNX Runtime does not load model.onnx: {first_line(error)}") from None
     if session.get_providers()[0] != names[0]:
         raise ModelUnusable(
             f"ONNX Runtime does not run it on {provider}, whose libraries or device it does not find here"
@@ -211,10 +212,6 @@ def _give_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the GNU library alone
     if trim:
         trim(0)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _terminate(options: ort.RunOptions) -> None:

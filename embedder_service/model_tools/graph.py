@@ -10,6 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from embedder_service.faults import first_line
 from embedder_service.model_tools.errors import ToolError
 from embedder_service.model_tools.pooled import Operation
 
@@ -80,7 +81,7 @@ class Network:
         except OSError as error:
             raise ToolError(f"{path}: {error.strerror}") from None
         except (DecodeError, ValueError, onnx.checker.ValidationError) as error:
-            raise ToolError(f"{path} is no ONNX file that can be read: {_first_line(error)}") from None
+            raise ToolError(f"{path} is no ONNX file that can be read: {first_line(error)}") from None
         return cls(model)
 
     @classmethod
@@ -257,7 +258,3 @@ def _free_shape(tensor: TensorProto, fixed: int) -> None:
     if shape.ndim == 1 and len(shape) > 1 and shape[0] == fixed:
         kept = np.array([0, *shape[1:]], shape.dtype)
         tensor.CopyFrom(numpy_helper.from_array(kept, tensor.name))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

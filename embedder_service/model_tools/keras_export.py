@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from embedder_service.faults import first_line
 from embedder_service.model_tools.errors import ToolError
 
 NETWORKS = ("ResNet50", "VGG16")
@@ -61,9 +62,8 @@ def _built(make: Any, weights: str) -> Any:
     try:
         return make(include_top=False, pooling="max", weights=given, input_shape=(_SIDE_PX, _SIDE_PX, 3))
     except Exception as error:  # noqa: BLE001 Keras raises a bare Exception where it cannot download
-        first = next(iter(str(error).splitlines()), type(error).__name__)
         hint = "--weights takes a file that Keras saved, too, or `random` to try things out"
-        raise ToolError(f"Keras cannot get the weights {weights}: {first}; {hint}") from None
+        raise ToolError(f"Keras cannot get the weights {weights}: {first_line(error)}; {hint}") from None
 
 
 def _randomise(layers: Sequence[Any]) -> None:

@@ -10,6 +10,7 @@ import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from embedder_service.faults import first_line
 from embedder_service.model_tools.errors import ToolError
 
 Tensor = npt.NDArray[np.generic]
@@ -28,7 +29,7 @@ def output_shape(content: bytes, size: Sequence[int], dtype: str) -> list[int]:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         (output,) = session.run(None, {session.get_inputs()[0].name: np.zeros((1, *size), dtype)})
     except Exception as error:  # noqa: BLE001 it raises a class of its own for each of its codes, and others
-        raise ToolError(f"ONNX Runtime cannot run the graph: {_first_line(error)}") from None
+        raise ToolError(f"ONNX Runtime cannot run the graph: {first_line(error)}") from None
     return [int(axis) for axis in output.shape]
 
 
@@ -59,7 +60,7 @@ def quantised(content: bytes, tensors: Sequence[Tensor], method: str) -> bytes:
                 calibrate_method=CalibrationMethod[method],
             )
         except Exception as error:  # noqa: BLE001 it raises whatever some graph makes it
-            raise ToolError(f"ONNX Runtime cannot quantise the graph: {_first_line(error)}") from None
+            raise ToolError(f"ONNX Runtime cannot quantise the graph: {first_line(error)}") from None
         return made.read_bytes()
 
 
@@ -73,7 +74,3 @@ class _Given(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> dict[str, Tensor] | None:
         tensor = next(self._tensors, None)
         return None if tensor is None else {self._name: tensor}
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

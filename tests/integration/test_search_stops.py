@@ -1,10 +1,7 @@
 """A search service that is told to stop while its Milvus hangs."""
 
 import asyncio
-import os
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -16,25 +13,11 @@ from tests.integration.search_process import PATIENCE_SECONDS, SERVING, SearchPr
 FAST = 100
 
 
-@contextmanager
-def stopped(pids: Iterable[int]) -> Iterator[None]:
-    """Stop processes; those that are still there at the end go on."""
-    pids = list(pids)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 async def test_it_stops_though_a_call_to_milvus_gets_no_answer(service: SearchProcess) -> None:
     async with service.running(FAST) as process:
         await service.becomes(SERVING)
         await write(service)
-        with stopped(servers.lite_processes(service.file)):
+        with servers.stopped(servers.lite_processes(service.file)):
             async with service.channel() as channel:
                 stub: Any = search_pb2_grpc.SearchServiceStub(channel)
                 call = stub.UpsertImages(upsert(attempt=1), timeout=1)

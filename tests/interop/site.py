@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from likeness.v1 import image_search_pb2_grpc
 from search_service.redis_keys import COLLECTIONS, LEASE, key
 from tests.embedder_process import embedder_process, until_serving
 from tests.interop.clients import Heard
-from tests.servers import eventually, lite_processes
+from tests.servers import eventually, lite_processes, stopped
 
 _PATIENCE_SECONDS = 30.0
 _CROWD = "crowd"
@@ -74,7 +72,7 @@ async def place_taken(site: Site) -> AsyncIterator[Heard]:
 @asynccontextmanager
 async def search_hangs(site: Site) -> AsyncIterator[None]:
     """The search service says nothing."""
-    with _stopped([site.pid("search")]):
+    with stopped([site.pid("search")]):
         yield
 
 
@@ -112,7 +110,7 @@ async def delete_overtakes(site: Site) -> AsyncIterator[None]:
 
 async def _overtake(site: Site) -> None:
     lite = lite_processes(site.stack.settings.state / "milvus" / "likeness.db")
-    with _stopped(lite), site.redis() as client:
+    with stopped(lite), site.redis() as client:
 
         async def begun() -> bool:
             return bool(client.exists(_key(client, "intents")))
@@ -165,18 +163,6 @@ _OTHER = "sweep of another"
 def _key(client: "redis.Redis", name: str) -> str:
     """Return the name of a key of the album."""
     return key(json.loads(str(client.hget(COLLECTIONS, "album")))["uid"], name)
-
-
-@contextmanager
-def _stopped(pids: list[int]) -> Iterator[None]:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 async def _serving(address: str) -> None:
