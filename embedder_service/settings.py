@@ -94,7 +94,10 @@ class EmbedderSettings(ServerSettings):
     concurrent_runs: int = Field(0, ge=0, le=256, description="Runs of models at once; 0: one a processor.")
     run_threads: int = Field(0, ge=0, le=256, description="Threads that one run may use; 0: one a processor.")
     max_batch: int = Field(
-        1, ge=1, le=MAX_IMAGES, description="Images in one run of a model; more than 1 pays on a GPU, and on no CPU."
+        1,
+        ge=1,
+        le=MAX_IMAGES,
+        description="Images in one run of a model. More than 1 pays on a GPU, and gives vectors other last digits.",
     )
 
     @field_validator("model_dirs", mode="before")
