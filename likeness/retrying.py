@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from likeness.errors import LikenessError
 
-RETRYABLE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+# CANCELLED too, as in the policy that is shipped: a server that goes ends calls with it that have only just come.
+RETRYABLE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 5.0
 Result = TypeVar("Result")
