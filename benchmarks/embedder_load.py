@@ -61,14 +61,14 @@ class EmbedCalls:
 
     @asynccontextmanager
     async def _calling(self) -> AsyncIterator[Any]:
-        async with connected(self.address) as channel:
-            embed = embedder_pb2_grpc.EmbedderServiceStub(channel).Embed
-            requests = self._requests()
+        async with calling(self.address) as embed:
+            requests = self.requests()
             for _ in range(_WARM):
                 await embed(next(requests))
             yield lambda deadline=60.0: embed(next(requests), timeout=deadline)
 
-    def _requests(self) -> Iterator[embedder_pb2.EmbedRequest]:
+    def requests(self) -> Iterator[embedder_pb2.EmbedRequest]:
+        """Yield requests without end."""
         photographs = read(self.photographs)
         made = [
             embedder_pb2.EmbedRequest(
@@ -97,10 +97,9 @@ class EmbedCalls:
         async with self._calling() as call:
             probing = asyncio.create_task(self._probe(outcomes))
             started = time.perf_counter()
-            tasks = []
-            for number in range(int(calls_a_second * seconds)):
-                await asyncio.sleep(max(0, started + number / calls_a_second - time.perf_counter()))
-                tasks.append(asyncio.create_task(_noted(call(deadline), outcomes)))
+            tasks = [
+                asyncio.create_task(_noted(call(deadline), outcomes)) async for _ in paced(calls_a_second, seconds)
+            ]
             outcomes.seconds = time.perf_counter() - started
             ended = time.perf_counter()
             await _first(call)
@@ -120,6 +119,21 @@ class EmbedCalls:
                 except grpc.aio.AioRpcError:
                     outcomes.failed_probes += 1
                 await asyncio.sleep(_PROBE_SECONDS)
+
+
+@asynccontextmanager
+async def calling(address: str) -> AsyncIterator[Any]:
+    """Give Embed of an embedder, as a method of a stub."""
+    async with connected(address) as channel:
+        yield embedder_pb2_grpc.EmbedderServiceStub(channel).Embed
+
+
+async def paced(calls_a_second: float, seconds: float) -> AsyncIterator[None]:
+    """Yield at a rate, for some seconds; whoever comes late is not waited for."""
+    started = time.perf_counter()
+    for number in range(int(calls_a_second * seconds)):
+        await asyncio.sleep(max(0, started + number / calls_a_second - time.perf_counter()))
+        yield
 
 
 async def _until(call: Any, end: float) -> int:

@@ -12,6 +12,7 @@ import psutil
 from benchmarks import networks, pictures
 from benchmarks.embedder_load import EmbedCalls, Outcomes
 from benchmarks.figures import Figure, at_least, at_most, percentile_ms, times
+from benchmarks.hostile_load import Mixed, MixedCalls
 from benchmarks.inprocess import SHAPES, Contestant
 from benchmarks.load import Load, load
 from benchmarks.plan import Plan
@@ -20,8 +21,10 @@ from deploy.local.ports import Ports
 from deploy.local.process import Process, wait_until
 
 _SWEEP_SECONDS, _ROUND_SECONDS, _LONE_CALLS = 1.0, 3.0, 30
-_OVERLOAD, _OVERLOAD_SECONDS, _DEADLINE_SECONDS = 10, 20.0, 10.0
+_OVERLOAD, _OVERLOAD_SECONDS, _DEADLINE_SECONDS = 10, 60.0, 10.0
 _OFFERED_SECONDS = 4.0
+# Of the calls with hostile pictures, and of the capacity that is offered with them.
+_HOSTILE, _HOSTILE_LOAD, _HOSTILE_SECONDS = 0.2, 0.4, 20.0
 _LOADS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2, 1.5)
 _MIB = 1024 * 1024
 # Images in a call, and calls at once.
@@ -79,6 +82,7 @@ def embedding(plan: Plan) -> tuple[list[Figure], list[Offered]]:
                 if model == networks.RESNET:
                     more, offered = _overloaded(rig)
                     figures += more
+                figures += _attacked(rig)
                 figures += _memory(rig)
     return figures, offered
 
@@ -168,6 +172,24 @@ def _overloaded(rig: _Rig) -> tuple[list[Figure], list[Offered]]:
         Figure(f"{name}: health p99", probes, "ms", failed, "", [probes], at_most(200)),
         Figure(f"{name}: first served after", outcomes.first_after, "s", "", "", [outcomes.first_after], at_most(1)),
     ], offered
+
+
+def _attacked(rig: _Rig) -> list[Figure]:
+    """Offer the same good calls alone and among hostile ones."""
+    capacity = rig.caller.run(rig.calls.rate, 8, _ROUND_SECONDS)
+    mixed = MixedCalls(rig.calls).mixed
+    rate = capacity * _HOSTILE_LOAD
+    alone: Mixed = rig.caller.run(mixed, rate * (1 - _HOSTILE), _HOSTILE_SECONDS, 0.0)
+    among: Mixed = rig.caller.run(mixed, rate, _HOSTILE_SECONDS, _HOSTILE)
+    if among.wrong or not psutil.pid_exists(rig.pid):
+        raise RuntimeError(f"{len(among.wrong)} calls were answered wrongly, the first with {among.wrong[:1]}")
+    name = f"{rig.model}, every fifth picture hostile"
+    ours, against = ([percentile_ms(side.good, 99)] for side in (among, alone))
+    slowest = max(among.hostile)
+    return [
+        times(f"{name}: good calls' p99", ours, against, "ms", at_most(3)),
+        Figure(f"{name}: slowest hostile", slowest, "s", f"{len(among.hostile)}", "", [slowest], at_most(2.5)),
+    ]
 
 
 def _offer(rig: _Rig, share: float, capacity: float) -> Offered:

@@ -13,6 +13,15 @@ from tests import servers
 from tests.serving import Serving, serving
 
 ROOT = Path(__file__).resolve().parent.parent
+# These share stores that take seconds to start, by their parameters: each folder stays with one process, in its order.
+_TOGETHER = {"contract", "integration"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what must run in one process, one after the other, where several share the tests out (`-n`)."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder in _TOGETHER else str(item.path)))
 
 
 @pytest.fixture(scope="session")

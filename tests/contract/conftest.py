@@ -1,5 +1,6 @@
 """The stores under contract: each fake beside the real things it stands for."""
 
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -78,7 +79,7 @@ async def records(request: pytest.FixtureRequest, short_directory: Path) -> Asyn
         yield RepairableRecordStore()
         return
     replication = Replication(1 if request.param in REPLICATED else 0)
-    with place_of(request, short_directory / f"contract-{request.param}") as (url, access):
+    with place_of(request, short_directory / f"contract-{secrets.token_hex(3)}") as (url, access):
         async with RedisRecordStore.open(
             url, timeout_seconds=5, max_connections=4, access=access, replication=replication
         ) as store:

@@ -18,30 +18,12 @@ from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from servicekit import errors, status
 from tests import embedder_images as images
 from tests import embedder_models
+from tests.embedder_hostile import hostile_pictures
 from tests.serving import Serving
 
 Serve = Callable[..., Awaitable[Serving]]
 GOOD = images.encode(images.smooth(480, 640), "JPEG")
 MIB = 2**20
-
-
-def hostile() -> dict[bytes, str]:
-    """Pictures, each with the reason for which it must be refused; none where it is merely odd."""
-    texts = b"".join(images.chunk(b"tEXt", b"Comment\0%d" % at) for at in range(50_000))
-    png = images.encode(images.noise(8, 8), "PNG")
-    after_header = 33
-    return {
-        images.progressive_jpeg(7_000, 7_000, 2_000): "IMAGE_TOO_COMPLEX",
-        images.progressive_jpeg(2_000, 2_000, 99): "",
-        images.black_png(7_071, 7_072): "IMAGE_TOO_LARGE",
-        images.black_png(65_536, 8): "IMAGE_TOO_LARGE",
-        images.black_png(65_535, 1): "",
-        images.png(1, 1, 8, images.GREY, b"\0\0", zTXt=b"a\0\0" + images.deflate_zeros(200 * MIB)): "IMAGE_UNDECODABLE",
-        png[:after_header] + texts + png[after_header:]: "",
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n": "IMAGE_UNDECODABLE",
-        GOOD[: len(GOOD) // 2]: "IMAGE_UNDECODABLE",
-        b"\0" * 100_000: "IMAGE_UNDECODABLE",
-    }
 
 
 def request(content: bytes) -> embedder_pb2.EmbedRequest:
@@ -50,7 +32,7 @@ def request(content: bytes) -> embedder_pb2.EmbedRequest:
 
 async def test_hostile_pictures_get_their_reasons_and_harm_nobody(serve: Serve) -> None:
     server = await serve(build, EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0))
-    expected = hostile()
+    expected = hostile_pictures(GOOD)
     calls = [*expected, *[GOOD] * 4 * len(expected)]
     random.Random(1).shuffle(calls)
     async with grpc.aio.insecure_channel(server.address) as channel:
@@ -122,7 +104,7 @@ async def test_ten_thousand_requests_leave_nothing_behind(serve: Serve) -> None:
     """Less than a kilobyte each, no thread and no descriptor, after the first two thousand; hostile ones among them."""
     server = await serve(build, EmbedderSettings(port=0, health_port=0, metrics_port=0, drain_seconds=0))
     own = psutil.Process()
-    odd = [content for content in hostile() if len(content) < MIB]
+    odd = [content for content in hostile_pictures(GOOD) if len(content) < MIB]
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = embedder_pb2_grpc.EmbedderServiceStub(channel)
 
