@@ -75,10 +75,21 @@ class Indexer:
         done = {v.entry.position: _refused(v, r) for v, r in embedded if r.error}
         ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
         for distinct in _distinct(ready):
-            written = await self._search.upsert(collection, distinct)
-            done.update((v.entry.position, indexed) for (v, _), indexed in zip(distinct, written, strict=True))
+            done.update(await self._upsert(collection, distinct, needs))
         if gone := [version for version in versions if done[version.entry.position].content_gone]:
             done.update(await self._write(collection, gone, {}, models))
+        return done
+
+    async def _upsert(
+        self, collection: str, images: Sequence[tuple[Version, Embedded]], needs: Mapping[int, Models]
+    ) -> dict[int, Indexed]:
+        """Write, but for what is wrong with pictures that came as addresses: they could not be checked before."""
+        late = [version for version, _ in images if version.entry.position not in needs]
+        _, checked = await self._check(collection, late) if late else ((), {})
+        done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
+        sound = [(version, embedded) for version, embedded in images if version.entry.position not in done]
+        written = await self._search.upsert(collection, sound) if sound else []
+        done.update((v.entry.position, indexed) for (v, _), indexed in zip(sound, written, strict=True))
         return done
 
     async def _lacking(
