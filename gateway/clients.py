@@ -87,8 +87,17 @@ class SearchClient:
 
     async def models_of(self, collection: str) -> list[str]:
         """See Search."""
-        request = image_search_pb2.GetCollectionRequest(name=collection)
-        return list((await self.hand_on("GetCollection", request)).collection.models)
+        return list((await self._collection(collection)).models)
+
+    async def bound_to(self, collection: str) -> list[str]:
+        """See Search."""
+        return [binding.model for binding in (await self._collection(collection)).bindings]
+
+    async def _collection(self, name: str) -> image_search_pb2.Collection:
+        response: image_search_pb2.GetCollectionResponse = await self.hand_on(
+            "GetCollection", image_search_pb2.GetCollectionRequest(name=name)
+        )
+        return response.collection
 
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
         """See Search."""
@@ -202,6 +211,8 @@ def _version(version: Version) -> search_pb2.ImageVersion:
         content_sha256=version.content_sha256,
         uri=version.entry.uri,
         attributes=version.entry.attributes,
+        expected_update_time=version.entry.expected,
+        write_id=version.entry.write_id,
     )
 
 

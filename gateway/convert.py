@@ -1,13 +1,15 @@
 """Messages to values and back."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from dataclasses import replace
+from uuid import uuid4
 
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.events import Acknowledged, Backoff, Event, Item
 from gateway.ports import Answer, Entry, Indexed, Outcome, Picture, Question
 from likeness.v1 import image_search_pb2, types_pb2
-from servicekit import status
+from servicekit import status, times
 from servicekit.errors import ServiceError, invalid_field
 
 _OUTCOMES = {
@@ -18,7 +20,11 @@ _OUTCOMES = {
 
 
 def _entry(position: int, message: image_search_pb2.ImageEntry) -> Entry:
-    return Entry(position, message.image_id, _picture(message.image), message.uri, message.attributes)
+    entry = Entry(position, message.image_id, _picture(message.image), message.uri, message.attributes)
+    if not message.HasField("expected_update_time"):
+        return entry
+    problem = times.problem_of("expected_update_time", message.expected_update_time)
+    return replace(entry, expected=message.expected_update_time, write_id=str(uuid4()), problem=problem)
 
 
 async def from_ingest(requests: AsyncIterator[image_search_pb2.IngestImagesRequest]) -> AsyncGenerator[Item]:

@@ -40,8 +40,10 @@ class Indexer:
         return await self._index(collection, entries, versions)
 
     async def _index(self, collection: str, entries: Sequence[Entry], versions: Sequence[Version]) -> list[Indexed]:
-        models, checked = await self._check(collection, [version for version in versions if version.content_sha256])
-        done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
+        done = {version.entry.position: wrong for version in versions if (wrong := _wrong(version))}
+        sound = [version for version in versions if version.entry.position not in done]
+        models, checked = await self._check(collection, [version for version in sound if version.content_sha256])
+        done.update({position: indexed for position, (_, indexed) in checked.items() if indexed})
         needs = {position: tuple(has.missing_models) for position, (has, _) in checked.items()}
         todo = [version for version in versions if version.entry.position not in done]
         done.update(await self._write(collection, todo, needs, models))
@@ -52,7 +54,7 @@ class Indexer:
     ) -> tuple[Sequence[str], dict[int, tuple[Checked, Indexed | None]]]:
         """Return the collection's models and, by position, what is known of each image and what is settled by that."""
         if not versions:
-            return await self._search.models_of(collection), {}
+            return await self._search.bound_to(collection), {}
         models, checked = await self._search.check(collection, versions)
         return models, {
             version.entry.position: (has, _settled(i, version, has))
@@ -73,10 +75,21 @@ class Indexer:
         done = {v.entry.position: _refused(v, r) for v, r in embedded if r.error}
         ready = [(_identified(v, r), r) for v, r in embedded if not r.error]
         for distinct in _distinct(ready):
-            written = await self._search.upsert(collection, distinct)
-            done.update((v.entry.position, indexed) for (v, _), indexed in zip(distinct, written, strict=True))
+            done.update(await self._upsert(collection, distinct, needs))
         if gone := [version for version in versions if done[version.entry.position].content_gone]:
             done.update(await self._write(collection, gone, {}, models))
+        return done
+
+    async def _upsert(
+        self, collection: str, images: Sequence[tuple[Version, Embedded]], needs: Mapping[int, Models]
+    ) -> dict[int, Indexed]:
+        """Write, but for what is wrong with pictures that came as addresses: they could not be checked before."""
+        late = [version for version, _ in images if version.entry.position not in needs]
+        _, checked = await self._check(collection, late) if late else ((), {})
+        done = {position: indexed for position, (_, indexed) in checked.items() if indexed}
+        sound = [(version, embedded) for version, embedded in images if version.entry.position not in done]
+        written = await self._search.upsert(collection, sound) if sound else []
+        done.update((v.entry.position, indexed) for (v, _), indexed in zip(sound, written, strict=True))
         return done
 
     async def _lacking(
@@ -135,6 +148,14 @@ async def _versions(entries: Sequence[Entry]) -> list[Version]:
     """Return the entries with the hashes of those whose bytes are here."""
     sha256s = await hashes.of_pictures([entry.picture for entry in entries])
     return [Version(e, e.image_id or sha256, sha256) for e, sha256 in zip(entries, sha256s, strict=True)]
+
+
+def _wrong(version: Version) -> Indexed | None:
+    """Return what became of an image that is wrong by itself, or None."""
+    if version.entry.problem is None:
+        return None
+    error = version.entry.problem.relocated("", f"entries[{version.entry.position}].")
+    return Indexed(version.image_id, version.content_sha256, error=error)
 
 
 def _settled(i: int, version: Version, checked: Checked) -> Indexed | None:

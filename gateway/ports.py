@@ -33,13 +33,20 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image to index; `position` is its place in the request."""
+    """One image to index; `position` is its place in the request.
+
+    Where it must have been last written at the time `expected`, `write_id` names this write, so that it knows itself.
+    `problem` is what is wrong with it by itself, and names a field of it.
+    """
 
     position: int
     image_id: str
     picture: Picture
     uri: str
     attributes: Payload
+    expected: Payload = None
+    write_id: str = ""
+    problem: errors.InvalidField | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,9 @@ class Search(Protocol):
 
     async def models_of(self, collection: str) -> list[str]:
         """Return the names of the models that searches of a collection use."""
+
+    async def bound_to(self, collection: str) -> list[str]:
+        """Return the names of the models that images are written with, those that are being built too."""
 
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
         """Return the names of the models that images are written with, and what is known of each image, in order."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gateway import hashes
 from gateway.indexing import Indexer
@@ -39,7 +40,9 @@ class ReplayingIndexer:
         kept = await self._search.recall(collection, key, body_sha256)
         if kept is not None:
             return kept
-        indexed = await self._indexer.index(collection, entries)
+        # The same request again knows what it has written before its answer was lost.
+        named = [replace(entry, write_id=key) for entry in entries]
+        indexed = await self._indexer.index(collection, named)
         if any(isinstance(each.error, _PASSING) for each in indexed):
             return indexed
         return await self._search.keep(collection, key, body_sha256, indexed)

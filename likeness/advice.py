@@ -21,8 +21,13 @@ _ADVICE = {
         "Leave --models and --metric out; `likeness collections add-model` adds a model, and the metric never changes."
     ),
     "INDEX_INCOMPLETE": (
-        "`likeness index` of the same folders gives the model the images that it lacks, `likeness collections` says "
-        "how far that is; until then -m NAME searches with another one, and `activate-model --force` uses it as it is."
+        "`likeness collections feed-model`, or `likeness index` of the same folders, gives the model the images that "
+        "it lacks, `likeness collections` says how far that is; until then -m NAME searches with another one, and "
+        "`activate-model --force` uses it as it is."
+    ),
+    "MODEL_NOT_ADDED": "`likeness collections add-model` adds one of those that `likeness models` lists.",
+    "URI_NOT_ALLOWED": (
+        "The embedder reads only addresses under its operator's LIKENESS_EMBEDDER_URI_PREFIXES; the default has none."
     ),
     "FORCE_REQUIRED": "Add --force to delete it nevertheless, with all that is in it.",
     "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",
@@ -36,3 +41,8 @@ def explain(error: LikenessError) -> str:
     """Return one line: what happened, and what to do."""
     advice = _OTHER_SERVICE if error.message == NO_SUCH_METHOD else _ADVICE.get(error.reason, "")
     return f"{error.reason}: {error.message.rstrip('.')}. {advice}".rstrip()
+
+
+def explain_reason(reason: str) -> str:
+    """Return one line about an error that several images had: what to do."""
+    return f"{reason}: {_ADVICE[reason]}"

@@ -9,6 +9,7 @@ from likeness import command_collections
 from likeness.command_delete import delete
 from likeness.command_duplicates import duplicates
 from likeness.command_evaluate import evaluate
+from likeness.command_feed import feed_model
 from likeness.command_index import index
 from likeness.command_search import compare, search
 from likeness.command_status import models, status
@@ -55,6 +56,7 @@ app.command()(compare)
 app.command()(delete)
 app.command()(evaluate)
 app.command()(duplicates)
+command_collections.app.command()(feed_model)
 app.add_typer(command_collections.app, name="collections")
 app.command()(models)
 app.command()(status)

@@ -33,7 +33,8 @@ def collections(context: typer.Context, json: Json = False) -> None:
     * `likeness collections`
     * `likeness collections create pets --models colour,shape`
     * `likeness collections delete pets --force`
-    * `likeness collections add-model pets mine`, and `likeness index` of the same folders
+    * `likeness collections add-model pets mine`
+    * `likeness collections feed-model pets mine`, or `likeness index` of the same folders
     * `likeness collections activate-model pets mine --replaces shape`
     """
     if context.invoked_subcommand:
@@ -82,8 +83,8 @@ def delete(context: typer.Context, name: Name, *, force: Force = False, json: Js
 def add_model(context: typer.Context, name: Name, model: Model, *, json: Json = False) -> None:
     """Give a collection one more model, which searches use once it is activated.
 
-    From then on every write makes a vector of it too; `likeness index` of the same folders makes those of the images
-    that are there already. Safe to repeat.
+    From then on every write makes a vector of it too. `likeness collections feed-model`, or `likeness index` of the
+    same folders, makes those of the images that are there already. Safe to repeat.
     """
     session = session_of(context)
     with session.client() as client:
@@ -91,9 +92,10 @@ def add_model(context: typer.Context, name: Name, model: Model, *, json: Json = 
     _answer(session, changed, json=json)
     if model not in changed["models"]:
         session.say(
-            f"Searches do not use {model} yet. `likeness index` of the same folders as before, with -c {name} and the "
-            f"same options, feeds it; then `likeness collections activate-model {name} {model}`, with --replaces MODEL "
-            "where another one goes, lets them."
+            f"Searches do not use {model} yet. Where the embedder may read the images' uris, `likeness collections "
+            f"feed-model {name} {model}` feeds it, and elsewhere `likeness index` of the same folders as before, with "
+            f"-c {name} and the same options; then `likeness collections activate-model {name} {model}`, with "
+            "--replaces MODEL where another one goes, lets them."
         )
 
 

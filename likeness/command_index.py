@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from likeness import documents, folders, retrying, tables
@@ -16,6 +16,7 @@ from likeness.errors import LikenessError
 from likeness.folders import Found
 from likeness.indexing import Indexer, Plan
 from likeness.new_collection import Metric, Models, ensure, wanted
+from likeness.progress import progress
 from likeness.report import Report
 from likeness.retrying import Patience
 from likeness.session import EXIT_PARTLY, Collection, Json, Session, print_json, session_of
@@ -89,12 +90,12 @@ def index(
 
 
 def _run(session: Session, found: Found, plan: Plan, collection: pb.Collection) -> Report:
-    with session.client() as client, _progress(session) as progress:
-        task = progress.add_task("", total=len(found.photos))
-        waiting = partial(progress.update, task, description="waiting for the service")
+    with session.client() as client, progress(session, _RateColumn()) as shown:
+        task = shown.add_task("", total=len(found.photos))
+        waiting = partial(shown.update, task, description="waiting for the service")
         patience = Patience(plan.patience_seconds, threading.Event(), waiting)
         retrying.call(partial(ensure, client, collection), patience)
-        report = Report(partial(progress.update, task, advance=1, description=f"into {plan.collection}"))
+        report = Report(partial(shown.update, task, advance=1, description=f"into {plan.collection}"))
         for folder, error in found.unreadable:
             report.refuse_folder(folder, error)
         try:
@@ -105,16 +106,3 @@ def _run(session: Session, found: Found, plan: Plan, collection: pb.Collection) 
                 session.say(f"{done}; the same command goes on, and leaves what is already there as it is.")
             raise
     return report
-
-
-def _progress(session: Session) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _RateColumn(),
-        TextColumn("time left"),
-        TimeRemainingColumn(),
-        console=session.messages,
-        disable=not session.messages.is_terminal,
-    )

@@ -6,8 +6,10 @@ from typing import Any
 from google.protobuf import json_format
 
 from likeness.errors import LikenessError, from_status
+from likeness.feeding import Coverage
 from likeness.folders import UNREAD_FORMATS, Found
 from likeness.report import CREATED, UNCHANGED, UPDATED, Refusal, Report
+from likeness.tally import CHANGED, FED, UNREADABLE, WITHOUT_URI, Tally
 from likeness.v1 import embedder_pb2, types_pb2
 from likeness.v1 import image_search_pb2 as pb
 
@@ -125,6 +127,23 @@ def index(counts: Report, found: Found, collection_name: str, seconds: float) ->
         **{outcome: counts.counted(outcome) for outcome in (CREATED, UPDATED, UNCHANGED)},
         "refused": [_refusal(refused) for refused in counts.refused],
         "skipped": {"files": found.skipped.total(), "unread_formats": unread},
+        "seconds": round(seconds, 3),
+    }
+
+
+def feed(counts: Tally, coverage: Coverage, collection_name: str, model_name: str, seconds: float) -> Document:
+    """Return what became of the images that a model was fed with, and how many have a vector of it now."""
+    outcomes = (FED, UNCHANGED, CHANGED, WITHOUT_URI, UNREADABLE)
+    return {
+        "collection": collection_name,
+        "model": model_name,
+        **{outcome: counts.counted(outcome) for outcome in outcomes},
+        "reasons": dict(counts.reasons),
+        "first_unreadable": [
+            {"image_id": unread.image_id, "uri": unread.uri, **error(unread.error)} for unread in counts.first_unread
+        ],
+        "covered": coverage.covered,
+        "image_count": coverage.images,
         "seconds": round(seconds, 3),
     }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from likeness.connection import MAX_MESSAGE_BYTES
@@ -12,12 +13,17 @@ from likeness.v1 import image_search_pb2 as pb
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One image to index; without an id it is called by the SHA-256 of its bytes. Equal to itself alone."""
+    """One image to index; without an id it is called by the SHA-256 of its bytes. Equal to itself alone.
+
+    With `expected_update_time`, an `ImageRecord.update_time`, it is written only if the image was last written then:
+    otherwise, and where there is no such image, its result has the error CONFLICT with the metadata `image: changed`.
+    """
 
     picture: Picture
     image_id: str = ""
     uri: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    expected_update_time: datetime | None = None
 
     def message(self) -> pb.ImageEntry:
         """Return it encoded.
@@ -30,6 +36,8 @@ class Entry:
         _set_text(entry, "uri", self.uri)
         entry.image.content = encoded(self.picture)
         _set_attributes(entry, self.attributes)
+        if self.expected_update_time is not None:
+            _set_expected(entry, self.expected_update_time)
         return entry
 
 
@@ -61,6 +69,14 @@ def _set_text(entry: pb.ImageEntry, name: str, value: Any) -> None:
             setattr(entry, name, value)
     except (TypeError, ValueError):
         raise invalid_field(name, "must be text that UTF-8 can write") from None
+
+
+def _set_expected(entry: pb.ImageEntry, time: Any) -> None:
+    if not isinstance(time, datetime) or time.utcoffset() is None:
+        raise invalid_field(
+            "expected_update_time", "must be a datetime with a time zone, as ImageRecord.update_time is"
+        )
+    entry.expected_update_time.FromDatetime(time)
 
 
 def _set_attributes(entry: pb.ImageEntry, attributes: Any) -> None:

@@ -83,10 +83,17 @@ class MessageClient:
         response: pb.RemoveModelResponse = _call(self._stub.RemoveModel, request)
         return response.collection
 
-    def index(self, collection: str, entries: Sequence[pb.ImageEntry], *, request_id: str = "") -> list[pb.IndexResult]:
+    def index(
+        self,
+        collection: str,
+        entries: Sequence[pb.ImageEntry],
+        *,
+        request_id: str = "",
+        timeout_seconds: float | None = None,
+    ) -> list[pb.IndexResult]:
         """Add 1 to 64 images, together under 32 MiB, and return what became of each, in order."""
         request = pb.IndexImagesRequest(collection=collection, entries=entries, request_id=request_id)
-        return list(_call(self._stub.IndexImages, request).results)
+        return list(_call(self._stub.IndexImages, request, timeout_seconds).results)
 
     def search(self, request: pb.SearchImagesRequest) -> pb.SearchImagesResponse:
         """Find look-alikes."""
@@ -136,6 +143,14 @@ class MessageClient:
 
         for response in _pages(page):
             yield from response.images
+
+    def lacking(self, collection: str, model: str, token: str) -> tuple[list[pb.ImageRecord], str]:
+        """Return a page of the records that have no vector of a model, and the token of the next, empty on the last."""
+        request = pb.ListImagesRequest(
+            collection=collection, page_size=_PAGE_SIZE, page_token=token, missing_model=model
+        )
+        response: pb.ListImagesResponse = _call(self._stub.ListImages, request)
+        return list(response.images), response.next_page_token
 
     def alive(self, *, timeout_seconds: float) -> None:
         """Ask the gateway alone, and none of the parts that it needs, whether it answers."""

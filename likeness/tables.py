@@ -8,6 +8,13 @@ from likeness.documents import Document
 from likeness.image_ids import readable
 from likeness.listing import Listing, SideBySide, plain
 
+_FED = {
+    "fed": "fed",
+    "unchanged": "unchanged",
+    "changed meanwhile": "changed",
+    "without a uri": "without_uri",
+    "not readable": "unreadable",
+}
 _QUALITIES = ("precision_at_k", "recall_at_k", "mean_average_precision")
 
 
@@ -118,6 +125,22 @@ def summary(document: Document) -> Listing:
 def refusals(document: Document) -> list[Text]:
     """Return a line for all that was refused, with why: paths in a table could not be copied."""
     return [plain(f"{refused['path']}: {refused['reason']}: {refused['message']}") for refused in document["refused"]]
+
+
+def feed(document: Document) -> Listing:
+    """Return what became of the images that a model was fed with."""
+    table = Listing(f"{document['model']} in {document['collection']}", "", "images:right")
+    for title, outcome in _FED.items():
+        table.add(title, f"{document[outcome]:,}")
+    return table
+
+
+def unread(document: Document) -> list[Text]:
+    """Return a line for each of the first images that could not be read, with why, and one for the others."""
+    first = document["first_unreadable"]
+    lines = [plain(f"{readable(one['image_id'])}: {one['reason']}: {one['message']}") for one in first]
+    more = document["unreadable"] - len(first)
+    return [*lines, plain(f"and {more:,} more")] if more else lines
 
 
 def skipped(document: Document) -> list[Text]:

@@ -8,10 +8,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
-from search_service import fusion, images, index, ports, query, reading, values, writer
+from search_service import fusion, images, index, limits, ports, query, reading, values, writer
 from search_service.convert_filter import from_filter
 from search_service.convert_struct import plain
-from servicekit import status
+from servicekit import status, times
 from servicekit.errors import InvalidField, invalid_field
 
 T = TypeVar("T")
@@ -57,11 +57,29 @@ def from_version(message: search_pb2.ImageVersion) -> values.Version:
     return values.Version(message.image_id, message.content_sha256, message.uri, attributes)
 
 
+def from_expected(message: search_pb2.ImageVersion, field: str) -> values.Expected | None:
+    """Return when the image must have been last written, or None; `field` is its place in the request.
+
+    A time between two milliseconds is that of no write, and stands as -1.
+
+    Raises:
+        InvalidField: it is no time, or the write has a wrong name.
+    """
+    if not message.HasField("expected_update_time"):
+        return None
+    if problem := times.problem_of(f"{field}.expected_update_time", message.expected_update_time):
+        raise problem
+    milliseconds, rest = divmod(message.expected_update_time.ToNanoseconds(), 1_000_000)
+    limits.require_write_id(f"{field}.write_id", message.write_id)
+    return values.Expected(-1 if rest else milliseconds, message.write_id)
+
+
 def from_image(message: search_pb2.ImageVectors, field: str) -> writer.NewImage:
     """Return an image to write; `field` is its place in the request."""
     vectors = [from_embedding(each, f"{field}.embeddings[{i}]") for i, each in enumerate(message.embeddings)]
     reuse = message.reuse_vectors or not vectors
-    return writer.NewImage(from_version(message.version), message.width_px, message.height_px, vectors, reuse)
+    version, expected = from_version(message.version), from_expected(message.version, field)
+    return writer.NewImage(version, message.width_px, message.height_px, vectors, reuse, expected)
 
 
 def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelVector:
@@ -81,10 +99,12 @@ def from_embedding(message: embedder_pb2.Embedding, field: str) -> writer.ModelV
     return writer.ModelVector(message.model, message.fingerprint, vector.astype(np.float32, copy=False))
 
 
-def to_check_result(has: writer.Known | InvalidField) -> search_pb2.CheckResult:
+def to_check_result(version: values.Version, has: writer.Known | InvalidField) -> search_pb2.CheckResult:
     """Return what is known of one image as a message."""
     if isinstance(has, InvalidField):
         return search_pb2.CheckResult(error=status.to_status(has))
+    if has.stale:
+        return search_pb2.CheckResult(error=_stale(version))
     return search_pb2.CheckResult(unchanged=has.unchanged, content_known=has.content, missing_models=has.missing_models)
 
 
@@ -95,6 +115,8 @@ def to_index_result(version: values.Version, outcome: values.Outcome) -> image_s
         result.error.CopyFrom(_conflict(f"another write or delete of {version.image_id!r} won"))
     elif outcome is values.Outcome.GONE:
         result.error.CopyFrom(_conflict(f"the content of {version.image_id!r} is known no more", content="gone"))
+    elif outcome is values.Outcome.STALE:
+        result.error.CopyFrom(_stale(version))
     else:
         result.outcome = _OUTCOMES[outcome]
     return result
@@ -103,6 +125,10 @@ def to_index_result(version: values.Version, outcome: values.Outcome) -> image_s
 def from_kept(answer: bytes) -> image_search_pb2.IndexImagesResponse:
     """Return an answer that was kept."""
     return image_search_pb2.IndexImagesResponse.FromString(answer)
+
+
+def _stale(version: values.Version) -> status_pb2.Status:
+    return _conflict(f"{version.image_id!r} was not last written at the time expected", image="changed")
 
 
 def _conflict(message: str, **metadata: str) -> status_pb2.Status:

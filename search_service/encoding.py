@@ -43,13 +43,15 @@ def message_bytes(value: Any) -> int:
 def record_body(record: Record) -> str:
     """Return the part of a record that its writer decides, as JSON. The scripts read the first two fields of it."""
     version = record.version
-    fields = {
+    fields: dict[str, Any] = {
         "sha256": version.content_sha256,
         "spaces": " ".join(record.spaces),
         "uri": version.uri,
         "attributes": version.attributes,
         "size": [record.width_px, record.height_px],
     }
+    if record.write_id:
+        fields["write"] = record.write_id
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -60,7 +62,8 @@ def record(image_id: str, text: str) -> Record:
     version = Version(image_id, fields["sha256"], fields["uri"], fields["attributes"])
     width_px, height_px = fields["size"]
     spaces = tuple(fields["spaces"].split())
-    return Record(version, width_px, height_px, int(generation), int(create_ms), int(update_ms), spaces)
+    times = (int(create_ms), int(update_ms))
+    return Record(version, width_px, height_px, int(generation), *times, spaces, fields.get("write", ""))
 
 
 def row_record(fields: Mapping[str, Any]) -> Record:

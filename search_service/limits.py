@@ -19,6 +19,7 @@ _IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MAX_FINGERPRINT_CHARS = 128
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WRITE_ID = re.compile(r"[A-Za-z0-9-]{0,64}")
 _REQUEST_ID = re.compile(r"[0-9a-f-]{36}")
 _MAX_MODELS = 16
 _MAX_DESCRIPTION_CHARS = 1000
@@ -157,6 +158,12 @@ def require_sha256(field: str, sha256: str) -> None:
     """Check a hash in lower-case hex."""
     if not _SHA256.fullmatch(sha256):
         raise invalid_field(field, f"must match {_SHA256.pattern}")
+
+
+def require_write_id(field: str, write_id: str) -> None:
+    """Check the name of a write."""
+    if not _WRITE_ID.fullmatch(write_id):
+        raise invalid_field(field, f"must match {_WRITE_ID.pattern}")
 
 
 def require_request_id(request_id: str) -> None:

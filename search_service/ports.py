@@ -194,11 +194,15 @@ class RecordStore(Protocol):
             CollectionNotFound: the collection is gone.
         """
 
-    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
+    async def commit(
+        self, uid: str, revision: int, records: Sequence[Record], expected_ms: Sequence[int | None] = ()
+    ) -> list[Outcome]:
         """Make each record the image's own, unless its intent is gone or a later write or delete has won: CONFLICT.
 
-        Rows that this, or the conflict, leaves without a record become garbage. Nothing is made if the collection was
-        fenced at a revision above the one that the records were written for: CHANGED.
+        With times, nothing is made where one is not None and the present record's `update_ms` is another, or there is
+        no record: STALE. Nothing is made if the collection was fenced at a revision above the one that the records
+        were written for: CHANGED. Rows that this leaves without a record become garbage. Times of update grow with
+        every write of an image, over deletions too.
         """
 
     async def fence(self, uid: str, revision: int) -> None:

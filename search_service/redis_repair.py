@@ -9,7 +9,7 @@ from search_service.ports_repair import Named, Restoration
 from search_service.redis_keys import LEASE, keys
 from search_service.values import Record, RowKey
 
-COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents", "coverage", "fence")
+COMMIT_KEYS = ("intents", "records", "ids", "garbage", "tombstones", "contents", "coverage", "fence", "tombstone_times")
 
 
 def restoring(commit: str, restore: str) -> str:

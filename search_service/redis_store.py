@@ -32,7 +32,7 @@ from search_service.values import Collection, Expired, Kept, Outcome, Record, Ro
 from servicekit import deadline
 from servicekit.errors import BackendUnavailable, Resource
 
-_PER_COLLECTION = ("generation", *COMMIT_KEYS, "tombstone_times")
+_PER_COLLECTION = ("generation", *COMMIT_KEYS)
 _EXCEPTIONS = Exceptions((RedisError, RedisClusterException), ResponseError, NoScriptError, MovedError)
 
 
@@ -168,10 +168,13 @@ class RedisRecordStore(RedisRepair, RedisModels):
             raise CollectionNotFound("the collection was deleted")
         return [int(last) - len(image_ids) + 1 + i for i in range(len(image_ids))]
 
-    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
+    async def commit(
+        self, uid: str, revision: int, records: Sequence[Record], expected_ms: Sequence[int | None] = ()
+    ) -> list[Outcome]:
         """See RecordStore."""
         keys = _keys(uid, *COMMIT_KEYS)
-        writes = [[r.version.image_id, r.generation, encoding.record_body(r)] for r in records]
+        times = ["" if time is None else time for time in expected_ms or [None] * len(records)]
+        writes = [[*r.key, time, encoding.record_body(r)] for r, time in zip(records, times, strict=True)]
         outcomes = await self._run("commit", keys, [revision, *chain.from_iterable(writes)])
         return [Outcome(outcome) for outcome in outcomes]
 

@@ -95,10 +95,11 @@ class SearchServicer(search_pb2_grpc.SearchServiceServicer):
         self, request: search_pb2.CheckImagesRequest, context: Context
     ) -> search_pb2.CheckImagesResponse:
         versions = [convert.from_version(image) for image in request.images]
-        collection, known = await self._writer.check(request.collection, versions)
+        expected = [convert.from_expected(image, f"images[{i}]") for i, image in enumerate(request.images)]
+        collection, known = await self._writer.check(request.collection, versions, expected)
         return search_pb2.CheckImagesResponse(
             collection=convert_collection.to_collection(Described(collection)),
-            results=[convert.to_check_result(result) for result in known],
+            results=[convert.to_check_result(version, has) for version, has in zip(versions, known, strict=True)],
         )
 
     async def UpsertImages(

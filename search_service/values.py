@@ -91,6 +91,14 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """When an image must have been last written, in ms since 1970, for a write to land; and the name of that write."""
+
+    update_ms: int
+    write_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What is kept about an image; times in milliseconds since 1970."""
 
@@ -102,6 +110,8 @@ class Record:
     update_ms: int = 0
     spaces: tuple[str, ...] = ()
     """Tags of the spaces that hold its row."""
+    write_id: str = ""
+    """Names the write that made it, where that was one that expected a time."""
 
     def covers(self, bindings: Sequence[Binding]) -> bool:
         """Say whether it has a row for each of these."""
@@ -146,6 +156,8 @@ class Outcome(Enum):
     CONFLICT = "CONFLICT"
     CHANGED = "CHANGED"
     """Nothing: it was written for an earlier revision of the collection."""
+    STALE = "STALE"
+    """Nothing: the image is not there, or was not last written at the time expected."""
     GONE = "GONE"
     """Nothing: it came without vectors, and there is no image left that it could have them from."""
 

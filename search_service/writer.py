@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search_service import limits
 from search_service.catalogue import require_fingerprint
 from search_service.contents import Contents, Stored
 from search_service.encoding import attributes_text
 from search_service.ports import CollectionChanged, RecordStore, VectorStore
-from search_service.values import Binding, Collection, Outcome, Record, Row, Vector, Version
+from search_service.values import Binding, Collection, Expected, Outcome, Record, Row, Vector, Version
 from servicekit import deadline
 from servicekit.errors import InvalidField, ServiceError, invalid_field
 
@@ -29,7 +29,8 @@ class ModelVector:
 class NewImage:
     """An image to write, with a vector for each of the collection's models.
 
-    With `reuse`, those of other models are the ones that its content has already, and so is its size.
+    With `reuse`, those of other models are the ones that its content has already, and so is its size. With
+    `expected` it is written only if the image was last written then.
     """
 
     version: Version
@@ -37,15 +38,20 @@ class NewImage:
     height_px: int
     vectors: Sequence[ModelVector]
     reuse: bool = False
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a collection has of an image before it is written: all of it, or its content but for some models."""
+    """What a collection has of an image before it is written: all of it, or its content but for some models.
+
+    A `stale` one is not to be written: it was not last written when it was expected to have been.
+    """
 
     unchanged: bool
     content: bool
     missing_models: Sequence[str]
+    stale: bool = False
 
 
 class Writer:
@@ -57,8 +63,12 @@ class Writer:
         self._contents = Contents(records, vectors)
         self._write_timeout = write_timeout_seconds
 
-    async def check(self, name: str, versions: Sequence[Version]) -> tuple[Collection, list[Known | InvalidField]]:
+    async def check(
+        self, name: str, versions: Sequence[Version], expected: Sequence[Expected | None]
+    ) -> tuple[Collection, list[Known | InvalidField]]:
         """Return the collection and, for each image, what it has of it, or what is wrong with the image.
+
+        `expected` holds for each when it must have been last written, or None.
 
         Raises:
             CollectionNotFound: there is no such collection.
@@ -68,7 +78,7 @@ class Writer:
         limits.require_batch([version.image_id for version in versions])
         collection = await self._records.collection(name)
         problems = [limits.problem_of(version, f"images[{i}]") for i, version in enumerate(versions)]
-        known = await self._known(collection, versions)
+        known = await self._known(collection, versions, expected)
         return collection, [problem or has for problem, has in zip(problems, known, strict=True)]
 
     async def upsert(self, name: str, images: Sequence[NewImage]) -> list[Outcome]:
@@ -86,30 +96,31 @@ class Writer:
         collection = await self._records.collection(name)
         for i, image in enumerate(images):
             _require_valid(collection, image, f"images[{i}]")
-        unchanged = await self._unchanged(collection, versions)
-        changed = [i for i, same in enumerate(unchanged) if not same]
-        outcomes = dict.fromkeys(range(len(images)), Outcome.UNCHANGED)
-        outcomes.update(zip(changed, await self._complete(collection, [images[i] for i in changed]), strict=True))
-        return list(outcomes.values())
+        settled = await self._settled(collection, versions, [image.expected for image in images])
+        todo = [image for image, outcome in zip(images, settled, strict=True) if outcome is None]
+        written = iter(await self._complete(collection, todo))
+        return [next(written) if outcome is None else outcome for outcome in settled]
 
-    async def _known(self, collection: Collection, versions: Sequence[Version]) -> list[Known]:
-        unchanged = await self._unchanged(collection, versions)
-        changed = [i for i, same in enumerate(unchanged) if not same]
-        missing = await self._contents.missing(collection, [versions[i].content_sha256 for i in changed])
-        known = dict.fromkeys(range(len(versions)), Known(unchanged=True, content=True, missing_models=()))
-        for i, models in zip(changed, missing, strict=True):
-            known[i] = Known(unchanged=False, content=len(models) < len(collection.bindings), missing_models=models)
-        return list(known.values())
+    async def _known(
+        self, collection: Collection, versions: Sequence[Version], expected: Sequence[Expected | None]
+    ) -> list[Known]:
+        settled = await self._settled(collection, versions, expected)
+        todo = [version.content_sha256 for version, outcome in zip(versions, settled, strict=True) if outcome is None]
+        missing = iter(await self._contents.missing(collection, todo))
+        return [_known(collection, next(missing)) if outcome is None else _KNOWN[outcome] for outcome in settled]
 
-    async def _unchanged(self, collection: Collection, versions: Sequence[Version]) -> list[bool]:
+    async def _settled(
+        self, collection: Collection, versions: Sequence[Version], expected: Sequence[Expected | None]
+    ) -> list[Outcome | None]:
+        """Return for each image UNCHANGED or STALE where it is not to be written, else None."""
         records = await self._records.read(collection.uid, [version.image_id for version in versions])
-        unchanged = [
-            record is not None and record.covers(collection.bindings) and _same(record.version, version)
-            for record, version in zip(records, versions, strict=True)
+        settled = [
+            _outcome(collection, record, version, then)
+            for record, version, then in zip(records, versions, expected, strict=True)
         ]
-        if any(unchanged):
+        if Outcome.UNCHANGED in settled:
             await self._records.confirm(collection.uid)
-        return unchanged
+        return settled
 
     async def _complete(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Write images once they have the vectors that they came without."""
@@ -132,9 +143,10 @@ class Writer:
     async def _settle(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
         """Write; where another write won that wrote the very same, such as this one's first attempt, all is well."""
         outcomes = dict(enumerate(await self._write(collection, images)))
-        lost = [i for i, outcome in outcomes.items() if outcome is Outcome.CONFLICT]
-        same = await self._unchanged(collection, [images[i].version for i in lost])
-        outcomes.update({i: Outcome.UNCHANGED for i, unchanged in zip(lost, same, strict=True) if unchanged})
+        lost = [i for i, outcome in outcomes.items() if outcome in (Outcome.CONFLICT, Outcome.STALE)]
+        versions, expected = [images[i].version for i in lost], [images[i].expected for i in lost]
+        settled = await self._settled(collection, versions, expected)
+        outcomes.update({i: now for i, now in zip(lost, settled, strict=True) if now is Outcome.UNCHANGED})
         return list(outcomes.values())
 
     async def _write(self, collection: Collection, images: Sequence[NewImage]) -> list[Outcome]:
@@ -145,11 +157,11 @@ class Writer:
                 generations = await self._records.begin(collection.uid, ids)
                 spaces = tuple(binding.tag for binding in collection.bindings)
                 records = [
-                    Record(image.version, image.width_px, image.height_px, generation, spaces=spaces)
-                    for image, generation in zip(images, generations, strict=True)
+                    _record(image, generation, spaces) for image, generation in zip(images, generations, strict=True)
                 ]
                 await asyncio.gather(*(self._insert(b, images, records) for b in collection.bindings))
-                outcomes = await self._records.commit(collection.uid, collection.revision, records)
+                expected_ms = [image.expected.update_ms if image.expected else None for image in images]
+                outcomes = await self._records.commit(collection.uid, collection.revision, records, expected_ms)
         if Outcome.CHANGED in outcomes:
             raise collection_changed(collection)
         return outcomes
@@ -166,6 +178,36 @@ def collection_changed(collection: Collection) -> CollectionChanged:
     return CollectionChanged(
         f"collection {collection.name!r} got another model meanwhile", metadata={"collection": "changed"}
     )
+
+
+_KNOWN = {
+    Outcome.UNCHANGED: Known(unchanged=True, content=True, missing_models=()),
+    Outcome.STALE: Known(unchanged=False, content=False, missing_models=(), stale=True),
+}
+
+
+def _known(collection: Collection, missing: Sequence[str]) -> Known:
+    return Known(unchanged=False, content=len(missing) < len(collection.bindings), missing_models=missing)
+
+
+def _outcome(
+    collection: Collection, record: Record | None, version: Version, expected: Expected | None
+) -> Outcome | None:
+    """Return what becomes of a write of which that is known before it begins: UNCHANGED, STALE or None."""
+    fits = expected is None or (record is not None and record.update_ms == expected.update_ms)
+    if record is not None and record.covers(collection.bindings) and _same(record.version, version):
+        return Outcome.UNCHANGED if fits or _itself(record, expected) else Outcome.STALE
+    return None if fits else Outcome.STALE
+
+
+def _itself(record: Record, expected: Expected | None) -> bool:
+    """Say whether a write has been made before, and its answer was lost."""
+    return expected is not None and record.write_id == expected.write_id != ""
+
+
+def _record(image: NewImage, generation: int, spaces: tuple[str, ...]) -> Record:
+    write_id = image.expected.write_id if image.expected else ""
+    return Record(image.version, image.width_px, image.height_px, generation, spaces=spaces, write_id=write_id)
 
 
 def _by_model(image: NewImage) -> Mapping[str, ModelVector]:
@@ -186,7 +228,8 @@ def _whole(image: NewImage, lacking: Models, known: Mapping[Models, Mapping[str,
         return None
     pairs = zip(lacking, stored.vectors, strict=True)
     vectors = [ModelVector(binding.model, binding.fingerprint, vector) for binding, vector in pairs]
-    return NewImage(image.version, stored.record.width_px, stored.record.height_px, [*image.vectors, *vectors])
+    width_px, height_px = stored.record.width_px, stored.record.height_px
+    return replace(image, width_px=width_px, height_px=height_px, vectors=[*image.vectors, *vectors])
 
 
 def _same(known: Version, given: Version) -> bool:

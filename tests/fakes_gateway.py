@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.ports import Checked, Embedded, Indexed, Model, Outcome, Payload, Picture, Question, Version
 from likeness.v1 import embedder_pb2, image_search_pb2, search_pb2, types_pb2
@@ -12,6 +12,13 @@ from servicekit.errors import Aborted, InvalidArgument, NotFound, ServiceError, 
 
 MODELS = [Model("colour", "f1", 3), Model("shape", "f2", 4)]
 _IMAGE_ID = re.compile(r"[A-Za-z0-9._:/@-]{1,128}")
+
+
+class Times(NamedTuple):
+    """When an image was last written, in ms, and the name of that write."""
+
+    update_ms: int
+    write_id: str = ""
 
 
 def picture(content: bytes) -> Picture:
@@ -65,10 +72,16 @@ class MemorySearch:
     vectors: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     models: dict[str, list[str]] = field(default_factory=dict)
     building: dict[str, list[str]] = field(default_factory=dict)
+    written_at: dict[tuple[str, str], Times] = field(default_factory=dict)
+    clock_ms: int = 1_000_000
 
     async def hand_on(self, method: str, request: Payload) -> Payload:
-        assert method == "DeleteImages"
         images = self._images(request.collection)
+        if method == "GetImage":
+            record = image_search_pb2.ImageRecord(image_id=request.image_id)
+            record.update_time.FromMilliseconds(self.written_at[request.collection, request.image_id].update_ms)
+            return image_search_pb2.GetImageResponse(image=record)
+        assert method == "DeleteImages"
         deleted = [images.pop(image_id) for image_id in request.image_ids if image_id in images]
         return image_search_pb2.DeleteImagesResponse(deleted_count=len(deleted))
 
@@ -86,6 +99,10 @@ class MemorySearch:
         self._images(collection)
         return self.models.get(collection, [model.name for model in MODELS])
 
+    async def bound_to(self, collection: str) -> list[str]:
+        self._images(collection)
+        return self._bound(collection)
+
     async def check(self, collection: str, versions: Sequence[Version]) -> tuple[list[str], list[Checked]]:
         checked = [self._checked(collection, f"images[{i}]", version) for i, version in enumerate(versions)]
         return self._bound(collection), checked
@@ -99,7 +116,19 @@ class MemorySearch:
             return Checked(unchanged=False, error=invalid_field(f"{place}.image_id", f"must match {_IMAGE_ID.pattern}"))
         missing = [model for model in self._bound(collection) if model not in self._known(collection, version)]
         same = self._images(collection).get(version.image_id) == _kept(version)
-        return Checked(same and not missing, missing)
+        error = self._stale(collection, version, same=same and not missing)
+        return Checked(same and not missing and not error, missing, error)
+
+    def _stale(self, collection: str, version: Version, *, same: bool) -> ServiceError | None:
+        """Return what is wrong with a write that expects the image to have been written at another time."""
+        gone = version.image_id not in self._images(collection)
+        times = Times(-1) if gone else self.written_at[collection, version.image_id]
+        entry = version.entry
+        if entry.expected is None or entry.expected.ToMilliseconds() == times.update_ms:
+            return None
+        if same and entry.write_id == times.write_id != "":
+            return None
+        return Aborted("it was not last written then", reason="CONFLICT", metadata={"image": "changed"})
 
     def _known(self, collection: str, version: Version) -> set[str]:
         """Return the models that have a vector of a content."""
@@ -136,12 +165,17 @@ class MemorySearch:
         known = images.get(version.image_id)
         outcome = Outcome.UPDATED if known else Outcome.CREATED
         lacking = set(self._bound(collection)) - set(given)
-        if known == _kept(version) and not set(self._bound(collection)) - self.vectors[collection, version.image_id]:
-            outcome = Outcome.UNCHANGED
-        elif lacking - (self._known(collection, version) if embedded.reuse else set()):
+        same = known == _kept(version) and not set(self._bound(collection)) - self.vectors[collection, version.image_id]
+        if stale := self._stale(collection, version, same=same):
+            return Indexed(version.image_id, version.content_sha256, error=stale)
+        if same:
+            return Indexed(version.image_id, version.content_sha256, Outcome.UNCHANGED)
+        if lacking - (self._known(collection, version) if embedded.reuse else set()):
             error = Aborted("the content is known no more", reason="CONFLICT", metadata={"content": "gone"})
             return Indexed(version.image_id, version.content_sha256, error=error)
         images[version.image_id] = _kept(version)
+        self.clock_ms += 1
+        self.written_at[collection, version.image_id] = Times(self.clock_ms, version.entry.write_id)
         self.vectors[collection, version.image_id] = {*given, *lacking}
         return Indexed(version.image_id, version.content_sha256, outcome)
 

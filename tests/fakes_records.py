@@ -103,19 +103,24 @@ class MemoryRecordStore:
         shelf.intents.update({RowKey(i, g): self.now_ms for i, g in zip(image_ids, generations, strict=True)})
         return generations
 
-    async def commit(self, uid: str, revision: int, records: Sequence[Record]) -> list[Outcome]:
-        return [self._commit(self._shelf(uid), revision, record) for record in records]
+    async def commit(
+        self, uid: str, revision: int, records: Sequence[Record], expected_ms: Sequence[int | None] = ()
+    ) -> list[Outcome]:
+        times = expected_ms or [None] * len(records)
+        return [self._commit(self._shelf(uid), revision, *write) for write in zip(records, times, strict=True)]
 
-    def _commit(self, shelf: _Shelf, revision: int, record: Record) -> Outcome:
+    def _commit(self, shelf: _Shelf, revision: int, record: Record, expected_ms: int | None = None) -> Outcome:
         image_id = record.version.image_id
         old = shelf.records.get(image_id)
-        head = max(old.generation if old else 0, shelf.tombstones.get(image_id, (0, 0))[0])
+        buried, buried_ms = shelf.tombstones.get(image_id, (0, 0))
+        head = max(old.generation if old else 0, buried)
         intended = shelf.intents.pop(record.key, None) is not None
-        if revision < shelf.fence or not intended or head > record.generation:
+        stale = expected_ms is not None and (old is None or old.update_ms != expected_ms)
+        if revision < shelf.fence or stale or not intended or head > record.generation:
             shelf.garbage[record.key] = self.now_ms
-            return Outcome.CHANGED if revision < shelf.fence else Outcome.CONFLICT
-        created = old.create_ms if old else self.now_ms
-        shelf.records[image_id] = replace(record, create_ms=created, update_ms=self.now_ms)
+            return Outcome.CHANGED if revision < shelf.fence else Outcome.STALE if stale else Outcome.CONFLICT
+        now_ms = max(self.now_ms, (old.update_ms if old else buried_ms) + 1)
+        shelf.records[image_id] = replace(record, create_ms=old.create_ms if old else now_ms, update_ms=now_ms)
         if old is None:
             return Outcome.CREATED
         shelf.garbage[old.key] = self.now_ms
@@ -160,8 +165,9 @@ class MemoryRecordStore:
         if only is not None and (image_id not in shelf.records or shelf.records[image_id].generation != only):
             return False
         shelf.generation += 1
-        shelf.tombstones[image_id] = (shelf.generation, self.now_ms)
         old = shelf.records.pop(image_id, None)
+        last_ms = old.update_ms if old else shelf.tombstones.get(image_id, (0, 0))[1]
+        shelf.tombstones[image_id] = (shelf.generation, max(self.now_ms, last_ms))
         if old:
             shelf.garbage[old.key] = self.now_ms
         return old is not None

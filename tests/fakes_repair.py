@@ -26,7 +26,8 @@ class RepairableVectorStore(MemoryVectorStore):
         self._answer(space)
         start = encoding.key_text(after) if after else ""
         rows = {encoding.key_text(key): row.record for key, row in self._rows(space).items()}
-        return [replace(rows[text], create_ms=0, update_ms=0) for text in sorted(rows) if text > start][:limit]
+        told = [rows[text] for text in sorted(rows) if text > start][:limit]
+        return [replace(record, create_ms=0, update_ms=0, write_id="") for record in told]
 
     async def held(self, space: str, keys: Sequence[RowKey]) -> set[RowKey]:
         self._answer(space)

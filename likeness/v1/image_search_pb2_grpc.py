@@ -220,7 +220,7 @@ class ImageSearchServiceServicer(object):
         (COLLECTION_NOT_FOUND, MODEL_NOT_FOUND), FAILED_PRECONDITION (MODEL_FINGERPRINT_MISMATCH).
         Errors of one entry, in its result: INVALID_ARGUMENT (INVALID_FIELD, IMAGE_UNDECODABLE, IMAGE_TOO_LARGE,
         IMAGE_TOO_COMPLEX), PERMISSION_DENIED (URI_NOT_ALLOWED), FAILED_PRECONDITION (URI_UNREADABLE), ABORTED (CONFLICT:
-        another write of the id won).
+        another write of the id won, or, with the metadata `image: changed`, it was not last written at the time expected).
         A picture whose bytes the collection has already, under whatever id, is not embedded again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from likeness.v1 import embedder_pb2 as likeness_dot_v1_dot_embedder__pb2
 from likeness.v1 import image_search_pb2 as likeness_dot_v1_dot_image__search__pb2
 from likeness.v1 import types_pb2 as likeness_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18likeness/v1/search.proto\x12\x0blikeness.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x1alikeness/v1/embedder.proto\x1a\x1elikeness/v1/image_search.proto\x1a\x17likeness/v1/types.proto\"S\n\x11\x41\x64\x64\x42indingRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12*\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x19.likeness.v1.ModelBinding\"A\n\x12\x41\x64\x64\x42indingResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\"r\n\x0cImageVersion\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\x12\x0b\n\x03uri\x18\x03 \x01(\t\x12+\n\nattributes\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"S\n\x12\x43heckImagesRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12)\n\x06images\x18\x02 \x03(\x0b\x32\x19.likeness.v1.ImageVersion\"m\n\x13\x43heckImagesResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.likeness.v1.CheckResult\"r\n\x0b\x43heckResult\x12\x11\n\tunchanged\x18\x01 \x01(\x08\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x15\n\rcontent_known\x18\x03 \x01(\x08\x12\x16\n\x0emissing_models\x18\x04 \x03(\t\"@\n\x12\x46indContentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\"T\n\x13\x46indContentResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\x12\x10\n\x08image_id\x18\x02 \x01(\t\"R\n\x13RecallAnswerRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_sha256\x18\x03 \x01(\t\"H\n\x14RecallAnswerResponse\x12\x30\n\x06\x61nswer\x18\x01 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"\x82\x01\n\x11KeepAnswerRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_sha256\x18\x03 \x01(\t\x12\x30\n\x06\x61nswer\x18\x04 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"F\n\x12KeepAnswerResponse\x12\x30\n\x06\x61nswer\x18\x01 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"\xa2\x01\n\x0cImageVectors\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.likeness.v1.ImageVersion\x12\x10\n\x08width_px\x18\x02 \x01(\x05\x12\x11\n\theight_px\x18\x03 \x01(\x05\x12*\n\nembeddings\x18\x04 \x03(\x0b\x32\x16.likeness.v1.Embedding\x12\x15\n\rreuse_vectors\x18\x05 \x01(\x08\"T\n\x13UpsertImagesRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12)\n\x06images\x18\x02 \x03(\x0b\x32\x19.likeness.v1.ImageVectors\"A\n\x14UpsertImagesResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.likeness.v1.IndexResult\"R\n\x0cQueryVectors\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.likeness.v1.Embedding\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\"\xb2\x03\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x07vectors\x18\x02 \x01(\x0b\x32\x19.likeness.v1.QueryVectorsH\x00\x12\x12\n\x08image_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12#\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x13.likeness.v1.Filter\x12\x19\n\x0cmax_distance\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0c\x65xclude_self\x18\x08 \x01(\x08\x12#\n\x06\x66usion\x18\t \x01(\x0b\x32\x13.likeness.v1.Fusion\x12\x1a\n\x12include_attributes\x18\n \x01(\x08\x12\x1a\n\x12require_all_models\x18\x0b \x01(\x08\x12-\n\x0b\x63onsistency\x18\x0c \x01(\x0e\x32\x18.likeness.v1.Consistency\x12\x30\n\rsearch_params\x18\r \x01(\x0b\x32\x19.likeness.v1.SearchParamsB\x07\n\x05queryB\x0f\n\r_max_distance\"\x8a\x01\n\x0eSearchResponse\x12\x1e\n\x04hits\x18\x01 \x03(\x0b\x32\x10.likeness.v1.Hit\x12)\n\tper_model\x18\x02 \x03(\x0b\x32\x16.likeness.v1.ModelHits\x12-\n\x0cmodel_errors\x18\x03 \x03(\x0b\x32\x17.likeness.v1.ModelError\"\x94\x02\n\x0e\x43ompareRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x07vectors\x18\x02 \x01(\x0b\x32\x19.likeness.v1.QueryVectorsH\x00\x12\x12\n\x08image_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12#\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x13.likeness.v1.Filter\x12-\n\x0b\x63onsistency\x18\x07 \x01(\x0e\x32\x18.likeness.v1.Consistency\x12\x30\n\rsearch_params\x18\x08 \x01(\x0b\x32\x19.likeness.v1.SearchParamsB\x07\n\x05query\"l\n\x0f\x43ompareResponse\x12)\n\tper_model\x18\x01 \x03(\x0b\x32\x16.likeness.v1.ModelHits\x12.\n\nagreements\x18\x02 \x03(\x0b\x32\x1a.likeness.v1.PairAgreement2\xcb\x0c\n\rSearchService\x12_\n\x10\x43reateCollection\x12$.likeness.v1.CreateCollectionRequest\x1a%.likeness.v1.CreateCollectionResponse\x12V\n\rGetCollection\x12!.likeness.v1.GetCollectionRequest\x1a\".likeness.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.likeness.v1.ListCollectionsRequest\x1a$.likeness.v1.ListCollectionsResponse\x12_\n\x10\x44\x65leteCollection\x12$.likeness.v1.DeleteCollectionRequest\x1a%.likeness.v1.DeleteCollectionResponse\x12M\n\nAddBinding\x12\x1e.likeness.v1.AddBindingRequest\x1a\x1f.likeness.v1.AddBindingResponse\x12V\n\rActivateModel\x12!.likeness.v1.ActivateModelRequest\x1a\".likeness.v1.ActivateModelResponse\x12P\n\x0bRemoveModel\x12\x1f.likeness.v1.RemoveModelRequest\x1a .likeness.v1.RemoveModelResponse\x12P\n\x0b\x43heckImages\x12\x1f.likeness.v1.CheckImagesRequest\x1a .likeness.v1.CheckImagesResponse\x12S\n\x0cUpsertImages\x12 .likeness.v1.UpsertImagesRequest\x1a!.likeness.v1.UpsertImagesResponse\x12P\n\x0b\x46indContent\x12\x1f.likeness.v1.FindContentRequest\x1a .likeness.v1.FindContentResponse\x12S\n\x0cRecallAnswer\x12 .likeness.v1.RecallAnswerRequest\x1a!.likeness.v1.RecallAnswerResponse\x12M\n\nKeepAnswer\x12\x1e.likeness.v1.KeepAnswerRequest\x1a\x1f.likeness.v1.KeepAnswerResponse\x12\x41\n\x06Search\x12\x1a.likeness.v1.SearchRequest\x1a\x1b.likeness.v1.SearchResponse\x12\x44\n\x07\x43ompare\x12\x1b.likeness.v1.CompareRequest\x1a\x1c.likeness.v1.CompareResponse\x12Y\n\x0e\x45valuateModels\x12\".likeness.v1.EvaluateModelsRequest\x1a#.likeness.v1.EvaluateModelsResponse\x12[\n\x0e\x46indDuplicates\x12\".likeness.v1.FindDuplicatesRequest\x1a#.likeness.v1.FindDuplicatesResponse0\x01\x12G\n\x08GetImage\x12\x1c.likeness.v1.GetImageRequest\x1a\x1d.likeness.v1.GetImageResponse\x12M\n\nListImages\x12\x1e.likeness.v1.ListImagesRequest\x1a\x1f.likeness.v1.ListImagesResponse\x12S\n\x0c\x44\x65leteImages\x12 .likeness.v1.DeleteImagesRequest\x1a!.likeness.v1.DeleteImagesResponseBy\n\x0eio.likeness.v1P\x01Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\xaa\x02\x0bLikeness.V1\xca\x02\x0bLikeness\\V1\xea\x02\x0cLikeness::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18likeness/v1/search.proto\x12\x0blikeness.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1alikeness/v1/embedder.proto\x1a\x1elikeness/v1/image_search.proto\x1a\x17likeness/v1/types.proto\"S\n\x11\x41\x64\x64\x42indingRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12*\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x19.likeness.v1.ModelBinding\"A\n\x12\x41\x64\x64\x42indingResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\"\xbe\x01\n\x0cImageVersion\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\x12\x0b\n\x03uri\x18\x03 \x01(\t\x12+\n\nattributes\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x38\n\x14\x65xpected_update_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08write_id\x18\x06 \x01(\t\"S\n\x12\x43heckImagesRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12)\n\x06images\x18\x02 \x03(\x0b\x32\x19.likeness.v1.ImageVersion\"m\n\x13\x43heckImagesResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.likeness.v1.CheckResult\"r\n\x0b\x43heckResult\x12\x11\n\tunchanged\x18\x01 \x01(\x08\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x15\n\rcontent_known\x18\x03 \x01(\x08\x12\x16\n\x0emissing_models\x18\x04 \x03(\t\"@\n\x12\x46indContentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\"T\n\x13\x46indContentResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.likeness.v1.Collection\x12\x10\n\x08image_id\x18\x02 \x01(\t\"R\n\x13RecallAnswerRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_sha256\x18\x03 \x01(\t\"H\n\x14RecallAnswerResponse\x12\x30\n\x06\x61nswer\x18\x01 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"\x82\x01\n\x11KeepAnswerRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x62ody_sha256\x18\x03 \x01(\t\x12\x30\n\x06\x61nswer\x18\x04 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"F\n\x12KeepAnswerResponse\x12\x30\n\x06\x61nswer\x18\x01 \x01(\x0b\x32 .likeness.v1.IndexImagesResponse\"\xa2\x01\n\x0cImageVectors\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.likeness.v1.ImageVersion\x12\x10\n\x08width_px\x18\x02 \x01(\x05\x12\x11\n\theight_px\x18\x03 \x01(\x05\x12*\n\nembeddings\x18\x04 \x03(\x0b\x32\x16.likeness.v1.Embedding\x12\x15\n\rreuse_vectors\x18\x05 \x01(\x08\"T\n\x13UpsertImagesRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12)\n\x06images\x18\x02 \x03(\x0b\x32\x19.likeness.v1.ImageVectors\"A\n\x14UpsertImagesResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.likeness.v1.IndexResult\"R\n\x0cQueryVectors\x12*\n\nembeddings\x18\x01 \x03(\x0b\x32\x16.likeness.v1.Embedding\x12\x16\n\x0e\x63ontent_sha256\x18\x02 \x01(\t\"\xb2\x03\n\rSearchRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x07vectors\x18\x02 \x01(\x0b\x32\x19.likeness.v1.QueryVectorsH\x00\x12\x12\n\x08image_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12#\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x13.likeness.v1.Filter\x12\x19\n\x0cmax_distance\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0c\x65xclude_self\x18\x08 \x01(\x08\x12#\n\x06\x66usion\x18\t \x01(\x0b\x32\x13.likeness.v1.Fusion\x12\x1a\n\x12include_attributes\x18\n \x01(\x08\x12\x1a\n\x12require_all_models\x18\x0b \x01(\x08\x12-\n\x0b\x63onsistency\x18\x0c \x01(\x0e\x32\x18.likeness.v1.Consistency\x12\x30\n\rsearch_params\x18\r \x01(\x0b\x32\x19.likeness.v1.SearchParamsB\x07\n\x05queryB\x0f\n\r_max_distance\"\x8a\x01\n\x0eSearchResponse\x12\x1e\n\x04hits\x18\x01 \x03(\x0b\x32\x10.likeness.v1.Hit\x12)\n\tper_model\x18\x02 \x03(\x0b\x32\x16.likeness.v1.ModelHits\x12-\n\x0cmodel_errors\x18\x03 \x03(\x0b\x32\x17.likeness.v1.ModelError\"\x94\x02\n\x0e\x43ompareRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12,\n\x07vectors\x18\x02 \x01(\x0b\x32\x19.likeness.v1.QueryVectorsH\x00\x12\x12\n\x08image_id\x18\x03 \x01(\tH\x00\x12\x0e\n\x06models\x18\x04 \x03(\t\x12\r\n\x05top_k\x18\x05 \x01(\x05\x12#\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x13.likeness.v1.Filter\x12-\n\x0b\x63onsistency\x18\x07 \x01(\x0e\x32\x18.likeness.v1.Consistency\x12\x30\n\rsearch_params\x18\x08 \x01(\x0b\x32\x19.likeness.v1.SearchParamsB\x07\n\x05query\"l\n\x0f\x43ompareResponse\x12)\n\tper_model\x18\x01 \x03(\x0b\x32\x16.likeness.v1.ModelHits\x12.\n\nagreements\x18\x02 \x03(\x0b\x32\x1a.likeness.v1.PairAgreement2\xcb\x0c\n\rSearchService\x12_\n\x10\x43reateCollection\x12$.likeness.v1.CreateCollectionRequest\x1a%.likeness.v1.CreateCollectionResponse\x12V\n\rGetCollection\x12!.likeness.v1.GetCollectionRequest\x1a\".likeness.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.likeness.v1.ListCollectionsRequest\x1a$.likeness.v1.ListCollectionsResponse\x12_\n\x10\x44\x65leteCollection\x12$.likeness.v1.DeleteCollectionRequest\x1a%.likeness.v1.DeleteCollectionResponse\x12M\n\nAddBinding\x12\x1e.likeness.v1.AddBindingRequest\x1a\x1f.likeness.v1.AddBindingResponse\x12V\n\rActivateModel\x12!.likeness.v1.ActivateModelRequest\x1a\".likeness.v1.ActivateModelResponse\x12P\n\x0bRemoveModel\x12\x1f.likeness.v1.RemoveModelRequest\x1a .likeness.v1.RemoveModelResponse\x12P\n\x0b\x43heckImages\x12\x1f.likeness.v1.CheckImagesRequest\x1a .likeness.v1.CheckImagesResponse\x12S\n\x0cUpsertImages\x12 .likeness.v1.UpsertImagesRequest\x1a!.likeness.v1.UpsertImagesResponse\x12P\n\x0b\x46indContent\x12\x1f.likeness.v1.FindContentRequest\x1a .likeness.v1.FindContentResponse\x12S\n\x0cRecallAnswer\x12 .likeness.v1.RecallAnswerRequest\x1a!.likeness.v1.RecallAnswerResponse\x12M\n\nKeepAnswer\x12\x1e.likeness.v1.KeepAnswerRequest\x1a\x1f.likeness.v1.KeepAnswerResponse\x12\x41\n\x06Search\x12\x1a.likeness.v1.SearchRequest\x1a\x1b.likeness.v1.SearchResponse\x12\x44\n\x07\x43ompare\x12\x1b.likeness.v1.CompareRequest\x1a\x1c.likeness.v1.CompareResponse\x12Y\n\x0e\x45valuateModels\x12\".likeness.v1.EvaluateModelsRequest\x1a#.likeness.v1.EvaluateModelsResponse\x12[\n\x0e\x46indDuplicates\x12\".likeness.v1.FindDuplicatesRequest\x1a#.likeness.v1.FindDuplicatesResponse0\x01\x12G\n\x08GetImage\x12\x1c.likeness.v1.GetImageRequest\x1a\x1d.likeness.v1.GetImageResponse\x12M\n\nListImages\x12\x1e.likeness.v1.ListImagesRequest\x1a\x1f.likeness.v1.ListImagesResponse\x12S\n\x0c\x44\x65leteImages\x12 .likeness.v1.DeleteImagesRequest\x1a!.likeness.v1.DeleteImagesResponseBy\n\x0eio.likeness.v1P\x01Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\xaa\x02\x0bLikeness.V1\xca\x02\x0bLikeness\\V1\xea\x02\x0cLikeness::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,46 +38,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'likeness.v1.search_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.likeness.v1P\001Z:github.com/likeness/likeness/gen/go/likeness/v1;likenessv1\252\002\013Likeness.V1\312\002\013Likeness\\V1\352\002\014Likeness::V1'
-  _globals['_ADDBINDINGREQUEST']._serialized_start=181
-  _globals['_ADDBINDINGREQUEST']._serialized_end=264
-  _globals['_ADDBINDINGRESPONSE']._serialized_start=266
-  _globals['_ADDBINDINGRESPONSE']._serialized_end=331
-  _globals['_IMAGEVERSION']._serialized_start=333
-  _globals['_IMAGEVERSION']._serialized_end=447
-  _globals['_CHECKIMAGESREQUEST']._serialized_start=449
-  _globals['_CHECKIMAGESREQUEST']._serialized_end=532
-  _globals['_CHECKIMAGESRESPONSE']._serialized_start=534
-  _globals['_CHECKIMAGESRESPONSE']._serialized_end=643
-  _globals['_CHECKRESULT']._serialized_start=645
-  _globals['_CHECKRESULT']._serialized_end=759
-  _globals['_FINDCONTENTREQUEST']._serialized_start=761
-  _globals['_FINDCONTENTREQUEST']._serialized_end=825
-  _globals['_FINDCONTENTRESPONSE']._serialized_start=827
-  _globals['_FINDCONTENTRESPONSE']._serialized_end=911
-  _globals['_RECALLANSWERREQUEST']._serialized_start=913
-  _globals['_RECALLANSWERREQUEST']._serialized_end=995
-  _globals['_RECALLANSWERRESPONSE']._serialized_start=997
-  _globals['_RECALLANSWERRESPONSE']._serialized_end=1069
-  _globals['_KEEPANSWERREQUEST']._serialized_start=1072
-  _globals['_KEEPANSWERREQUEST']._serialized_end=1202
-  _globals['_KEEPANSWERRESPONSE']._serialized_start=1204
-  _globals['_KEEPANSWERRESPONSE']._serialized_end=1274
-  _globals['_IMAGEVECTORS']._serialized_start=1277
-  _globals['_IMAGEVECTORS']._serialized_end=1439
-  _globals['_UPSERTIMAGESREQUEST']._serialized_start=1441
-  _globals['_UPSERTIMAGESREQUEST']._serialized_end=1525
-  _globals['_UPSERTIMAGESRESPONSE']._serialized_start=1527
-  _globals['_UPSERTIMAGESRESPONSE']._serialized_end=1592
-  _globals['_QUERYVECTORS']._serialized_start=1594
-  _globals['_QUERYVECTORS']._serialized_end=1676
-  _globals['_SEARCHREQUEST']._serialized_start=1679
-  _globals['_SEARCHREQUEST']._serialized_end=2113
-  _globals['_SEARCHRESPONSE']._serialized_start=2116
-  _globals['_SEARCHRESPONSE']._serialized_end=2254
-  _globals['_COMPAREREQUEST']._serialized_start=2257
-  _globals['_COMPAREREQUEST']._serialized_end=2533
-  _globals['_COMPARERESPONSE']._serialized_start=2535
-  _globals['_COMPARERESPONSE']._serialized_end=2643
-  _globals['_SEARCHSERVICE']._serialized_start=2646
-  _globals['_SEARCHSERVICE']._serialized_end=4257
+  _globals['_ADDBINDINGREQUEST']._serialized_start=214
+  _globals['_ADDBINDINGREQUEST']._serialized_end=297
+  _globals['_ADDBINDINGRESPONSE']._serialized_start=299
+  _globals['_ADDBINDINGRESPONSE']._serialized_end=364
+  _globals['_IMAGEVERSION']._serialized_start=367
+  _globals['_IMAGEVERSION']._serialized_end=557
+  _globals['_CHECKIMAGESREQUEST']._serialized_start=559
+  _globals['_CHECKIMAGESREQUEST']._serialized_end=642
+  _globals['_CHECKIMAGESRESPONSE']._serialized_start=644
+  _globals['_CHECKIMAGESRESPONSE']._serialized_end=753
+  _globals['_CHECKRESULT']._serialized_start=755
+  _globals['_CHECKRESULT']._serialized_end=869
+  _globals['_FINDCONTENTREQUEST']._serialized_start=871
+  _globals['_FINDCONTENTREQUEST']._serialized_end=935
+  _globals['_FINDCONTENTRESPONSE']._serialized_start=937
+  _globals['_FINDCONTENTRESPONSE']._serialized_end=1021
+  _globals['_RECALLANSWERREQUEST']._serialized_start=1023
+  _globals['_RECALLANSWERREQUEST']._serialized_end=1105
+  _globals['_RECALLANSWERRESPONSE']._serialized_start=1107
+  _globals['_RECALLANSWERRESPONSE']._serialized_end=1179
+  _globals['_KEEPANSWERREQUEST']._serialized_start=1182
+  _globals['_KEEPANSWERREQUEST']._serialized_end=1312
+  _globals['_KEEPANSWERRESPONSE']._serialized_start=1314
+  _globals['_KEEPANSWERRESPONSE']._serialized_end=1384
+  _globals['_IMAGEVECTORS']._serialized_start=1387
+  _globals['_IMAGEVECTORS']._serialized_end=1549
+  _globals['_UPSERTIMAGESREQUEST']._serialized_start=1551
+  _globals['_UPSERTIMAGESREQUEST']._serialized_end=1635
+  _globals['_UPSERTIMAGESRESPONSE']._serialized_start=1637
+  _globals['_UPSERTIMAGESRESPONSE']._serialized_end=1702
+  _globals['_QUERYVECTORS']._serialized_start=1704
+  _globals['_QUERYVECTORS']._serialized_end=1786
+  _globals['_SEARCHREQUEST']._serialized_start=1789
+  _globals['_SEARCHREQUEST']._serialized_end=2223
+  _globals['_SEARCHRESPONSE']._serialized_start=2226
+  _globals['_SEARCHRESPONSE']._serialized_end=2364
+  _globals['_COMPAREREQUEST']._serialized_start=2367
+  _globals['_COMPAREREQUEST']._serialized_end=2643
+  _globals['_COMPARERESPONSE']._serialized_start=2645
+  _globals['_COMPARERESPONSE']._serialized_end=2753
+  _globals['_SEARCHSERVICE']._serialized_start=2756
+  _globals['_SEARCHSERVICE']._serialized_end=4367
 # @@protoc_insertion_point(module_scope)

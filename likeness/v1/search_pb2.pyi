@@ -1,4 +1,5 @@
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from likeness.v1 import embedder_pb2 as _embedder_pb2
 from likeness.v1 import image_search_pb2 as _image_search_pb2
@@ -25,16 +26,20 @@ class AddBindingResponse(_message.Message):
     def __init__(self, collection: _Optional[_Union[_image_search_pb2.Collection, _Mapping]] = ...) -> None: ...
 
 class ImageVersion(_message.Message):
-    __slots__ = ("image_id", "content_sha256", "uri", "attributes")
+    __slots__ = ("image_id", "content_sha256", "uri", "attributes", "expected_update_time", "write_id")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
     URI_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WRITE_ID_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     content_sha256: str
     uri: str
     attributes: _struct_pb2.Struct
-    def __init__(self, image_id: _Optional[str] = ..., content_sha256: _Optional[str] = ..., uri: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    expected_update_time: _timestamp_pb2.Timestamp
+    write_id: str
+    def __init__(self, image_id: _Optional[str] = ..., content_sha256: _Optional[str] = ..., uri: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., expected_update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., write_id: _Optional[str] = ...) -> None: ...
 
 class CheckImagesRequest(_message.Message):
     __slots__ = ("collection", "images")

@@ -207,7 +207,8 @@ class SearchServiceServicer(object):
         or with other attributes, so that they need not be embedded.
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD: no image or over 64, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND).
-        Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD).
+        Errors of one image, in its result: INVALID_ARGUMENT (INVALID_FIELD), ABORTED (CONFLICT, with the metadata
+        `image: changed`: it was not last written at the time expected).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -218,7 +219,8 @@ class SearchServiceServicer(object):
 
         Errors: INVALID_ARGUMENT (INVALID_FIELD, DUPLICATE_ID), NOT_FOUND (COLLECTION_NOT_FOUND), FAILED_PRECONDITION
         (MODEL_FINGERPRINT_MISMATCH). Errors of one image, in its result: ABORTED (CONFLICT; with the metadata `content: gone`
-        where it came without embeddings and there is no image left to copy them from).
+        where it came without embeddings and there is no image left to copy them from, and with `image: changed` where it was
+        not last written at the time expected).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,6 +1,7 @@
 -- Deletes images. KEYS: generation, records, ids, garbage, tombstones, tombstone times, contents, coverage.
 -- ARGV: image ids, each as it is or with `#` and the generation that alone is meant.
--- Every id gets a tombstone, known or not: a write of it that began earlier must not land later. Returns 1 or 0 for each.
+-- Every id gets a tombstone, known or not: a write of it that began earlier must not land later. Its time is no earlier than
+-- that of the last write, for a clock may go back where a replica takes over. Returns 1 or 0 for each.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return {}
 end
@@ -9,7 +10,7 @@ local removed = {}
 for i, wanted in ipairs(ARGV) do
   local id, only = string.match(wanted, '^([^#]*)#?(%d*)$')
   local old = redis.call('HGET', KEYS[2], id)
-  local version = old and string.match(old, '^(%d+)|')
+  local version, updated = string.match(old or '', '^(%d+)|%d+|(%d+)|')
   removed[i] = 0
   if only == '' or only == version then
     local generation = string.format('%.0f', redis.call('INCR', KEYS[1]))
@@ -22,7 +23,7 @@ for i, wanted in ipairs(ARGV) do
       redis.call('ZADD', KEYS[4], now, id .. '#' .. version)
     end
     redis.call('HSET', KEYS[5], id, generation)
-    redis.call('ZADD', KEYS[6], now, id)
+    redis.call('ZADD', KEYS[6], math.max(now, tonumber(updated or redis.call('ZSCORE', KEYS[6], id) or '0')), id)
   end
 end
 return removed

@@ -22,7 +22,7 @@ for i = 3, #ARGV, 4 do
   local outcome = 'CONFLICT'
   if may_restore(id, row, ARGV[i + 2]) then
     redis.call('ZADD', INTENTS, now, row)
-    outcome = commit_all({ unpack(KEYS, 2) }, { ANY_REVISION, id, generation, ARGV[i + 3] })[1]
+    outcome = commit_all({ unpack(KEYS, 2) }, { ANY_REVISION, id, generation, '', ARGV[i + 3] })[1]
   end
   restored[#restored + 1] = outcome == 'CONFLICT' and 0 or 1
 end

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 import embedder_service.app
 import search_service.app
@@ -72,9 +73,12 @@ async def services(running: Services) -> Services:
     return Services(running.embedder, running.search, name)
 
 
-def version(image_id: str, seed: int, uri: str = "") -> Version:
+def version(
+    image_id: str, seed: int, uri: str = "", *, expected: Timestamp | None = None, write_id: str = ""
+) -> Version:
     content = photo(seed)
-    entry = Entry(0, image_id, picture(content), uri, image_search_pb2.ImageEntry().attributes)
+    attributes = image_search_pb2.ImageEntry().attributes
+    entry = Entry(0, image_id, picture(content), uri, attributes, expected, write_id)
     return Version(entry, image_id, hashlib.sha256(content).hexdigest())
 
 
@@ -131,6 +135,46 @@ async def test_an_image_is_unchanged_known_by_content_or_new(services: Services)
     assert (await put(services, version("a", 1, "new"))).outcome is Outcome.UNCHANGED
 
 
+async def written_at(services: Services, image_id: str) -> Timestamp:
+    request = image_search_pb2.GetImageRequest(collection=services.collection, image_id=image_id)
+    answer: image_search_pb2.GetImageResponse = await services.search.hand_on("GetImage", request)
+    return answer.image.update_time
+
+
+async def known(services: Services, image: Version) -> str:
+    """Return what a check says of an image: UNCHANGED, TO_WRITE or an error's reason with its metadata."""
+    _, (checked,) = await services.search.check(services.collection, [image])
+    if checked.error:
+        return f"{checked.error.code_reason} {checked.error.metadata}"
+    return "UNCHANGED" if checked.unchanged else "TO_WRITE"
+
+
+async def test_an_image_is_written_only_if_it_was_last_written_when_it_is_expected_to_have_been(
+    services: Services,
+) -> None:
+    changed = "CONFLICT {'image': 'changed'}"
+    await put(services, version("a", 1))
+    first = await written_at(services, "a")
+    assert await known(services, version("none", 1, expected=first)) == changed
+    assert await known(services, version("a", 1, expected=first)) == "UNCHANGED"
+    write = version("a", 2, expected=first, write_id="this")
+    assert await known(services, write) == "TO_WRITE"
+    assert (await put(services, write)).outcome is Outcome.UPDATED
+    assert await known(services, write) == "UNCHANGED"
+    assert (await put(services, write)).outcome is Outcome.UNCHANGED
+    another = version("a", 2, expected=first, write_id="other")
+    for late in (another, version("a", 1, expected=first), version("none", 1, expected=first)):
+        assert await known(services, late) == changed
+        refused = await put(services, late)
+        assert isinstance(refused.error, Aborted)
+        assert (refused.outcome, refused.error.metadata) == (None, {"image": "changed"})
+    await put(services, version("a", 1))
+    await put(services, version("a", 2))
+    assert await known(services, write) == changed
+    await delete(services, "a")
+    assert await known(services, version("a", 2, expected=first)) == changed
+
+
 async def test_a_known_content_needs_no_vectors(services: Services) -> None:
     await put(services, version("a", 1))
     known, new = await copy(services, version("b", 1), version("c", 2))
@@ -151,7 +195,8 @@ async def test_a_known_content_needs_the_vectors_of_a_new_model_alone(running: S
     assert (await put(services, version("a", 1))).outcome is Outcome.CREATED
     await services.search.add_model(name, shape)
     models, checked = await services.search.check(name, [version("a", 1), version("b", 1), version("c", 2)])
-    assert models == ["colour", "shape"]
+    assert models == await services.search.bound_to(name) == ["colour", "shape"]
+    assert await services.search.models_of(name) == ["colour"]
     assert [(each.unchanged, each.missing_models) for each in checked] == [(False, ["shape"])] * 2 + [(False, models)]
     (vectors,) = await services.embedder.embed([version("a", 1).entry.picture], ["shape"])
     pairs = [(version(image_id, 1), replace(vectors, reuse=True)) for image_id in "ba"]
@@ -206,6 +251,7 @@ async def test_every_call_about_an_unknown_collection_says_so(services: Services
     a, name = version("a", 1), "none"
     calls = [
         services.search.models_of(name),
+        services.search.bound_to(name),
         services.search.check(name, [a]),
         services.search.find(name, a.content_sha256),
         services.search.upsert(name, [(a, Embedded.stored(a.content_sha256))]),

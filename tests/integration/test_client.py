@@ -195,7 +195,27 @@ async def test_a_write_whose_reply_is_lost_is_made_again_with_one_effect(likenes
         record = await call("get_image", "written/once")
         assert record.create_time == record.update_time
         assert (await call("get_collection", call.client._collection)).image_count == 1
+        first = await call("get_image", "written/once")
+        proxy.lose_reply_to(b"if/unchanged")
+        change = Entry(
+            PNGS[0], "written/once", uri="if/unchanged", attributes={"n": 2}, expected_update_time=first.update_time
+        )
+        (result,) = await call("index", [change], request_id=str(uuid4()))
+        assert proxy.lost.is_set(), "the first attempt was not lost"
+        assert (result.error, result.outcome) == (None, "UPDATED")
         await call("delete_collection", call.client._collection, force=True)
+
+
+async def test_a_write_that_expects_another_time_undoes_nothing(call: Caller) -> None:
+    await call("index", ENTRIES[:1])
+    read = await call("get_image", "p/0")
+    for attributes, told in ({"n": 1}, None), ({"n": 2}, {"image": "changed"}):
+        change = Entry(PNGS[0], "p/0", attributes=attributes, expected_update_time=read.update_time)
+        (result,) = await call("index", [change])
+        assert (result.error and result.error.metadata) == told
+    ((_, streamed),) = await call("ingest", [change])
+    assert streamed.error.reason == "CONFLICT"
+    assert (await call("get_image", "p/0")).attributes == {"n": 1}
 
 
 async def test_arrays_give_the_vectors_of_their_files(call: Caller) -> None:

@@ -84,6 +84,19 @@ async def test_each_image_of_a_batch_fails_alone_and_by_its_field(
     assert "secret" not in str(results)
 
 
+async def test_what_is_wrong_beside_an_address_fails_its_image_alone(
+    likeness: System, folder: Path, collection: str
+) -> None:
+    wrong = [entry(folder, "1.png", "no id"), entry(folder, "2.png", "long")]
+    wrong[1].uri = "x" * 3000
+    results = await index(likeness, collection, *wrong, entry(folder, "3.png", "good"))
+    assert [reason_and_field(result.error) for result in results[:2]] == [
+        ("INVALID_FIELD", "entries[0].image_id"),
+        ("INVALID_FIELD", "entries[1].uri"),
+    ]
+    assert results[2].outcome == pb.IndexResult.OUTCOME_CREATED
+
+
 async def test_two_addresses_of_one_content_without_ids_are_one_image(
     likeness: System, folder: Path, collection: str
 ) -> None:

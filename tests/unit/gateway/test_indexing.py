@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.indexing import Indexer
 from gateway.ports import DuplicateId, Embedded, Entry, Indexed, Outcome, Picture, Version
 from likeness.v1 import types_pb2
-from servicekit.errors import Aborted, InvalidField
+from servicekit.errors import Aborted, InvalidField, invalid_field
 from tests.fakes_gateway import MemoryEmbedder, MemorySearch, fields
 from tests.unit.gateway.conftest import entries
 
@@ -135,6 +137,46 @@ async def test_one_content_twice_without_ids_is_one_id_twice(indexer: Indexer) -
 async def test_batches_are_bounded(indexer: Indexer, count: int) -> None:
     with pytest.raises(InvalidField, match=rf"^entries: has {count} entries; 1 to 64 are taken$"):
         await indexer.index("c", entries(*((f"x{i}", b"1") for i in range(count))))
+
+
+async def test_pictures_that_are_elsewhere_are_embedded_by_a_model_that_is_being_built_too(
+    indexer: Indexer, embedder: MemoryEmbedder, search: MemorySearch
+) -> None:
+    search.models["c"] = ["colour"]
+    await search.add_model("c", embedder.served[1])
+    far = Entry(0, "x", Picture(b"", types_pb2.Image(uri="http://x/1")), "", None)
+    await indexer.index("c", [far])
+    assert embedder.asked == [([b""], BOTH)]
+
+
+async def test_what_was_written_meanwhile_is_neither_embedded_nor_written(
+    indexer: Indexer, embedder: MemoryEmbedder, search: MemorySearch
+) -> None:
+    await outcomes(indexer, ("a", b"1"), ("b", b"2"))
+    embedder.asked.clear()
+    search.written.clear()
+    given = [replace(entry, expected=Timestamp(seconds=1)) for entry in entries(("a", b"3"), ("b", b"2"))]
+    results = await indexer.index("c", [*given, replace(entries(("c", b"4"))[0], position=2)])
+    assert [result.outcome for result in results] == [None, None, CREATED]
+    assert [result.error.metadata for result in results if result.error] == [{"image": "changed"}] * 2
+    assert (contents(embedder), [name for name, _ in search.written]) == ([[b"4"]], ["c"])
+
+
+async def test_what_is_wrong_by_itself_fails_alone_wherever_its_picture_is(
+    indexer: Indexer, embedder: MemoryEmbedder
+) -> None:
+    far = Picture(b"", types_pb2.Image(uri="http://x/1"))
+    wrong = [replace(entries(("a", b"1"))[0], position=1), Entry(2, "x", far, "", None)]
+    problem = invalid_field("expected_update_time", "is none")
+    given = [entries(("b", b"2"))[0], *(replace(entry, problem=problem) for entry in wrong)]
+    results = await indexer.index("c", given)
+    assert [fields(result.error) for result in results] == [
+        [],
+        ["entries[1].expected_update_time"],
+        ["entries[2].expected_update_time"],
+    ]
+    assert [(result.image_id, result.content_sha256) for result in results[1:]] == [("a", sha256(b"1")), ("x", "")]
+    assert contents(embedder) == [[b"2"]]
 
 
 class Changing(MemorySearch):

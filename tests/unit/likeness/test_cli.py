@@ -44,6 +44,7 @@ def test_help_names_every_command() -> None:
         ("collections", "delete", "c"),
         ("collections", "add-model", "c", "m"),
         ("collections", "activate-model", "c", "m", "--replaces", "n"),
+        ("collections", "feed-model", "c", "m", "--patience", "0"),
         ("collections", "remove-model", "c", "m"),
         ("evaluate",),
         ("duplicates", "-m", "shape", "--max-distance", "0"),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,8 @@ def bad_entries(folder: Path) -> dict[str, Entry]:
         "INVALID_FIELD attributes['when']": Entry(b"p", "date", attributes={"when": date(2026, 1, 1)}),
         "INVALID_FIELD attributes['n']": Entry(b"p", "int64", attributes={"n": np.int64(3)}),
         "INVALID_FIELD attributes": Entry(b"p", "list", attributes=[1]),  # type: ignore[arg-type]
+        "INVALID_FIELD expected_update_time: must be": Entry(b"p", "time", expected_update_time=1.5),  # type: ignore[arg-type]
+        "INVALID_FIELD expected_update_time": Entry(b"p", "zone", expected_update_time=datetime(2026, 1, 1)),
         "INVALID_FIELD uri": Entry(b"p", "uri", uri="\ud800"),
         "INVALID_FIELD image_id": Entry(b"p", 7),  # type: ignore[arg-type]
         "INVALID_FIELD int": Entry(7, "number"),  # type: ignore[arg-type]
@@ -187,6 +189,16 @@ def bad_entries(folder: Path) -> dict[str, Entry]:
         f"FILE_UNREADABLE {folder / 'gone.jpg'}": Entry(folder / "gone.jpg", "gone"),
         "FILE_UNREADABLE a\\x00b": Entry("a\0b", "nul"),
     }
+
+
+def test_a_time_is_sent_as_the_moment_that_it_is(call: Caller) -> None:
+    moment = datetime(2026, 1, 1, 12, 0, 0, 123_000, tzinfo=UTC)
+    times = [moment, moment.astimezone(timezone(timedelta(hours=-5))), None]
+    call("index", [Entry(b"p", str(i), expected_update_time=time) for i, time in enumerate(times)])
+    (request,) = call.sent
+    sent = [entry.expected_update_time.ToJsonString() for entry in request.entries]
+    assert sent[:2] == ["2026-01-01T12:00:00.123Z"] * 2
+    assert [entry.HasField("expected_update_time") for entry in request.entries] == [True, True, False]
 
 
 def told(error: Any, expected: str) -> bool:

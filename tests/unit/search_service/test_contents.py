@@ -27,7 +27,7 @@ def contents(core: Core) -> Contents:
 async def test_what_is_known_of_an_image_is_told_apart(core: Core) -> None:
     await core.put(new_image("x", 1))
     images = [new_image("x", 1), new_image("x", 1, label="new"), new_image("y", 1), new_image("z", 2)]
-    known = [(await core.writer.check("c", [image.version]))[1] for image in images]
+    known = [(await core.writer.check("c", [image.version], [None]))[1] for image in images]
     content = Known(unchanged=False, content=True, missing_models=[])
     assert known == [
         [Known(unchanged=True, content=True, missing_models=())],

@@ -44,5 +44,7 @@ def test_every_plant_is_there() -> None:
         "10",
         "11",
         "12",
+        "13",
+        "14",
     ]
     assert [plant.file.name[:2] for plant in plants(["4", "12"])] == ["04", "12"]
