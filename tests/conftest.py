@@ -1,5 +1,6 @@
 """What every suite shares."""
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -13,6 +14,9 @@ from tests import servers
 from tests.serving import Serving, serving
 
 ROOT = Path(__file__).resolve().parent.parent
+# A process among several is told of a terminal that is not there; what the tests start would write for its width.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 # These share stores that take seconds to start, by their parameters: each folder stays with one process, in its order.
 _TOGETHER = {"contract", "integration"}
 

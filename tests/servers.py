@@ -1,15 +1,17 @@
 """Real Redis and Milvus servers as processes of the tests, on private paths and free ports."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -155,8 +157,21 @@ def milvus_server(directory: Path, *options: str, port: int | None = None) -> It
     settings.write_text(_ETCD.format(data=directory / "etcd", port=etcd, peer=peer))
     command = [str(Path(sys.executable).with_name("milvus-server")), "--data", str(directory)]
     command += ["--proxy-port", str(port), "--etcd-port", str(etcd), "--extra-config", _SESSION, *options]
-    with process(command, directory, ETCD_CONFIG_PATH=str(settings)) as running:
+    with ExitStack() as stack:
+        with _alone("milvus"):
+            running = stack.enter_context(process(command, directory, ETCD_CONFIG_PATH=str(settings)))
+            wait_until(
+                lambda: succeeds(lambda: socket.create_connection(("127.0.0.1", port)).close(), OSError), running
+            )
         yield MilvusServer(f"http://127.0.0.1:{port}", running)
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Keep other processes out of the block: Milvus looks for free ports first and takes them later."""
+    with Path(tempfile.gettempdir(), f"likeness-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # A Milvus whose parts have not heard of each other for so many seconds ends itself; tests stop it for up to 30.
