@@ -38,7 +38,7 @@ down: .venv/local.stamp ## Stop what `up` started; what is stored stays
 
 test: .venv/dev.stamp ## Run every test, after installing the servers that they need
 	@tests/install.sh
-	.venv/bin/python -m pytest --numprocesses=3 --dist=loadgroup $(ARGS)
+	.venv/bin/python -m pytest --numprocesses=3 $(ARGS)
 
 test-interop: .venv/dev.stamp ## Generate, compile and run a client in each of six other languages
 	@tests/install.sh servers interop

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from servicekit.tracing import Tracer
 from tests import servers
@@ -18,14 +19,20 @@ ROOT = Path(__file__).resolve().parent.parent
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 # These share stores that take seconds to start, by their parameters: each folder stays with one process, in its order.
-_TOGETHER = {"contract", "integration"}
+_TOGETHER = ("tests/contract/", "tests/integration/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what must run in one process, one after the other, where several share the tests out (`-n`)."""
-    for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _TOGETHER else str(item.path)))
+class _Shares(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Shares the tests out among processes (`--numprocesses`): file by file, and some folders whole."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return how tests are shared out."""
+    return _Shares(config, log)
 
 
 @pytest.fixture(scope="session")
