@@ -15,14 +15,16 @@ _OVERLAYS = ROOT / "tests" / "images"
 
 
 @pytest.fixture(scope="session")
-def images() -> None:
-    """The images of this checkout, built as `make images` does."""
+def images() -> str:
+    """The images of this checkout, built as `make images` does, and the commit that they are of."""
     containers.require_engine()
+    commit = subprocess.check_output(["git", "-C", ROOT, "rev-parse", "HEAD"], text=True).strip()
     subprocess.run(["make", "-C", ROOT, "images"], check=True)
+    return commit
 
 
 @pytest.fixture(scope="session")
-def standard(images: None, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def standard(images: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The files of the stack with Milvus standalone, with stand-ins where its image cannot be had."""
     if containers.can_pull("milvusdb/milvus:v2.3.5"):
         return [COMPOSE]
