@@ -24,7 +24,7 @@ _SWEEP_SECONDS, _ROUND_SECONDS, _LONE_CALLS = 1.0, 3.0, 30
 _OVERLOAD, _OVERLOAD_SECONDS, _DEADLINE_SECONDS = 10, 60.0, 10.0
 _OFFERED_SECONDS = 4.0
 # Of the calls with hostile pictures, and of the capacity that is offered with them.
-_HOSTILE, _HOSTILE_LOAD, _HOSTILE_SECONDS = 0.2, 0.4, 20.0
+_HOSTILE, _HOSTILE_LOAD, _HOSTILE_SECONDS = 0.2, 0.4, 15.0
 _LOADS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2, 1.5)
 _MIB = 1024 * 1024
 # Images in a call, and calls at once.
