@@ -225,8 +225,9 @@ class Worker:
         """Share as much as this picture takes, and give back what a large one took."""
         wanted = max(_RESTING_BYTES, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
         if wanted != len(self._shared):
+            resized = self._mapped(wanted)
             self._shared.close()
-            self._shared = self._mapped(wanted)
+            self._shared = resized
 
     def _mapped(self, size: int) -> mmap.mmap:
         os.ftruncate(self._memory, size)

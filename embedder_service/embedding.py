@@ -18,6 +18,7 @@ from embedder_service.ports import (
     ImageDecoder,
     ImageTooLarge,
     Pixels,
+    RunFailed,
     UriNotAllowed,
     UriReader,
     UriUnreadable,
@@ -107,20 +108,23 @@ class Embedder:
     ) -> Outcome:
         """Wait for a place with every model, decode, and run the models side by side.
 
-        Places are taken in the order of the models' names, and so never in a circle.
+        Places are taken in the order of the models' names, whatever order they were asked for in: so never in a circle.
         """
         with _Places() as places:
             with spans.step("queue"):
-                for line in lines:
+                for line in sorted(lines, key=lambda line: line.card.name):
                     await places.enter(line, bulk=bulk)
             geometries = list(dict.fromkeys(line.card.preprocessing.geometry for line in lines))
             decoded = await self._decode(f"{place}.{field}", content, geometries, bulk=bulk)
             if isinstance(decoded, errors.ServiceError):
                 return decoded
-            with deadline.stage("infer"):
-                pixels = [decoded.pixels[geometries.index(line.card.preprocessing.geometry)] for line in lines]
-                work = zip(lines, pixels, strict=True)
-                rows = await _all([places.infer(line, image, bulk=bulk) for line, image in work])
+            pixels = [decoded.pixels[geometries.index(line.card.preprocessing.geometry)] for line in lines]
+            try:
+                with deadline.stage("infer"):
+                    work = [places.infer(line, each, bulk=bulk) for line, each in zip(lines, pixels, strict=True)]
+                    rows = await _all(work)
+            except RunFailed as error:
+                return errors.Internal(f"{place}: {error}")
         return _outcome(place, decoded, lines, list(map(_unit, rows)))
 
     async def _decode(

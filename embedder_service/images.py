@@ -70,6 +70,9 @@ class PillowReader:
         _check(TOO_LARGE, "bytes", len(content), self.limits.max_bytes)
         opened = self._open(content)
         _check_header(opened, content, self.limits)
+        if opened.format not in _JPEG:
+            # EXIF may stand behind the pixels: whoever asks for it first reads them, and is not told what is wrong.
+            _guarded(opened.load)
         size, kind = _upright_size(opened), str(opened.format)
         return Picture(
             width_px=size[0],

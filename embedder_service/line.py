@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
+from embedder_service.faults import first_line
 from embedder_service.model_card import ModelCard
-from embedder_service.ports import Model, Observer, Pixels, Vectors
+from embedder_service.ports import Model, Observer, Pixels, RunFailed, Vectors
 from embedder_service.turnstile import Turnstile
 from servicekit import deadline, errors, spans
 
 _RETRY_AFTER_SECONDS = 0.5
 # How much the latest run counts in the time that a run is expected to take.
 _WEIGHT = 0.2
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class _Run:
     began: float
     ended: float = 0.0
 
+    @property
+    def failed(self) -> BaseException | None:
+        """What the network raised."""
+        return None if self.task.cancelled() else self.task.exception()
+
 
 @dataclass(slots=True)
 class _Users:
@@ -75,7 +84,7 @@ class Line:
         self._bounds = bounds
         self._observer = observer
         self._ready: tuple[deque[_Job], ...] = (deque(), deque())
-        self._seekers = 0
+        self._seekers = [0, 0]
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitted = 0
         self._users = _Users()
@@ -129,6 +138,7 @@ class Line:
 
         Raises:
             DeadlineExceeded: the run would end after the caller's time.
+            RunFailed: the network fails at this picture.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -163,22 +173,22 @@ class Line:
             raise _too_late("queue")
 
     def _seek(self, bulk: bool) -> None:
-        """See to it that somebody takes what is ready: at most one task for every place there is."""
-        if self._seekers < self._runs.places:
-            self._seekers += 1
+        """See to it that somebody takes what is ready: of each urgency, at most one task for every place there is."""
+        if self._seekers[bulk] < self._runs.places:
+            self._seekers[bulk] += 1
             task = asyncio.create_task(self._serve(bulk))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, bulk: bool) -> None:
-        """Run until nothing is ready. It counts itself out in the same step: whatever comes later finds another."""
+        """Run until nothing of this urgency is ready; leave the count in that step: what is later finds another."""
         try:
-            while any(self._ready):
-                async with self._runs.place(bulk=bulk and not self._ready[False]):
+            while self._ready[bulk]:
+                async with self._runs.place(bulk=bulk):
                     if batch := self._take():
                         await self._run(batch)
         finally:
-            self._seekers -= 1
+            self._seekers[bulk] -= 1
 
     def _take(self) -> list[_Job]:
         """Take what waits longest of what is most urgent: its share, where several runs could go on side by side."""
@@ -213,26 +223,31 @@ class Line:
             self._observer.waited(self.card.name, started - job.since)
         await asyncio.wait([run.task])
         run.ended = loop.time()
-        _hand_out(run)
         self._note(len(jobs), run.ended - started)
+        if len(jobs) > 1 and run.failed:
+            # One picture is at fault, and which is not known.
+            for job in jobs:
+                await self._run([job])
+        else:
+            self._hand_out(run)
+
+    def _hand_out(self, run: _Run) -> None:
+        """Give each job its row, or what went wrong."""
+        for row, job in enumerate(run.jobs):
+            if job.vector.done():
+                continue
+            if run.failed:
+                _log.error("a run failed", model=self.card.name, problem=first_line(run.failed))
+                job.vector.set_exception(RunFailed(f"{self.card.name} fails at it"))
+            elif run.task.cancelled():
+                job.vector.cancel()
+            else:
+                job.vector.set_result(run.task.result()[row])
 
     def _note(self, images: int, seconds: float) -> None:
         self._observer.ran(self.card.name, images, seconds)
         each = seconds / images
         self._run_seconds += (each - self._run_seconds) * (_WEIGHT if self._run_seconds else 1)
-
-
-def _hand_out(run: _Run) -> None:
-    """Give each job its row, or what went wrong."""
-    waiting = [(row, job) for row, job in enumerate(run.jobs) if not job.vector.done()]
-    problem = None if run.task.cancelled() else run.task.exception()
-    for row, job in waiting:
-        if problem:
-            job.vector.set_exception(problem)
-        elif run.task.cancelled():
-            job.vector.cancel()
-        else:
-            job.vector.set_result(run.task.result()[row])
 
 
 def _too_late(stage: str) -> errors.DeadlineExceeded:

@@ -61,6 +61,10 @@ class ModelNotFound(errors.NotFound):
     reason = "MODEL_NOT_FOUND"
 
 
+class RunFailed(errors.Internal):
+    """A network fails at a picture."""
+
+
 class ModelUnusable(Exception):
     """A model cannot be served. The message says why, in one line for the operator, and goes to the log alone."""
 
@@ -108,6 +112,9 @@ class Model(Protocol):
         Args:
             images: At least one, each of the size that `card.preprocessing.geometry` says.
             alone: Whether to use every processor for this run, since none else is under way.
+
+        Raises:
+            Exception: of the runtime's, where it fails at a picture; at which is not known.
         """
 
     def close(self) -> None:

@@ -114,6 +114,14 @@ async def test_models_answer_in_the_order_asked_for(make: MakeEmbedder) -> None:
     np.testing.assert_array_equal(bgr.vector, average.vector[::-1])
 
 
+async def test_callers_who_name_models_in_other_orders_do_not_wait_for_each_other(make: MakeEmbedder) -> None:
+    embedder = make(max_ahead=1)
+    orders = (["bgr", "average"], ["average", "bgr"])
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*(embedder.embed(SOURCES * 10, order) for order in orders))
+    assert all(len(embedded(outcome).embeddings) == 2 for outcomes in answers for outcome in outcomes)
+
+
 async def test_without_names_every_model_answers_in_order_of_name(make: MakeEmbedder) -> None:
     embedder = make()
     (outcome,) = await embedder.embed(SOURCES[:1], [])

@@ -8,7 +8,7 @@ import pytest
 
 from embedder_service.line import Bounds, Line
 from embedder_service.model_card import ModelCard
-from embedder_service.ports import Model, Observer, Pixels, Vectors
+from embedder_service.ports import Model, Observer, Pixels, RunFailed, Vectors
 from embedder_service.turnstile import Turnstile
 from servicekit import deadline, errors
 from tests import embedder_models
@@ -22,7 +22,7 @@ class Gated(Model):
         self.begun: asyncio.Queue[tuple[list[int], bool]] = asyncio.Queue()
         self.let_through = asyncio.Semaphore(0)
         self.given_up: list[int] = []
-        self.problem: Exception | None = None
+        self.bad: int | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -36,8 +36,8 @@ class Gated(Model):
         except asyncio.CancelledError:
             self.given_up += values
             raise
-        if self.problem:
-            raise self.problem
+        if self.bad in values:
+            raise RuntimeError("no")
         return np.array(values, np.float32)[:, None]
 
     def close(self) -> None:
@@ -149,16 +149,38 @@ async def test_what_waits_is_shared_out_among_the_places(model: Gated) -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_a_run_that_fails_fails_its_images_alone(model: Gated) -> None:
-    at = line(model)
-    model.problem = RuntimeError("no")
-    first = start(at, 1)
+async def test_a_run_that_fails_fails_the_image_alone_that_is_at_fault(model: Gated) -> None:
+    at = line(model, max_batch=8)
+    model.bad = 2
+    first = start(at, 0)
+    assert await begun(model) == [0]
+    tasks = [start(at, value) for value in (1, 2, 3)]
+    await asyncio.sleep(0)
+    for _ in range(5):
+        model.let_through.release()
+    assert [await begun(model) for _ in range(4)] == [[1, 2, 3], [1], [2], [3]]
+    good, bad, good_too = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [await first, good, good_too] == [[0], [1], [3]]
+    assert isinstance(bad, RunFailed)
+    assert str(bad) == "gated fails at it"
+
+
+async def test_a_call_goes_before_other_models_though_a_stream_of_its_own_waits(model: Gated) -> None:
+    places = Turnstile(1)
+    bounds = Bounds(max_batch=1, max_waiting=64, max_ahead=64)
+    own, one, other = (Line(model, places, bounds, Observer()) for _ in range(3))
+    tasks = [start(one, 1), start(other, 2), start(own, 3, bulk=True)]
+    assert await begun(model) == [1]
+    tasks += [start(own, 4), start(one, 5), start(other, 6)]
+    await asyncio.sleep(0)
+    order = []
+    for _ in tasks[1:]:
+        model.let_through.release()
+        order += await begun(model)
     model.let_through.release()
-    with pytest.raises(RuntimeError):
-        await first
-    model.problem = None
-    model.let_through.release()
-    assert await start(at, 2) == [2]
+    await asyncio.gather(*tasks)
+    assert order.index(4) <= 2
+    assert order[-1] == 3
 
 
 async def test_more_than_may_wait_are_refused_at_once(model: Gated) -> None:
