@@ -10,6 +10,7 @@ from embedder_service.ports import URI, UriNotAllowed
 from servicekit import errors
 
 MAX_CHARS = 8192
+_MOST_DECODINGS = 4
 _PORTS = {"https": 443, "http": 80, "file": None}
 # What is left out has a second meaning to somebody: white space, quotes, backslashes, controls, other scripts.
 _PLAIN = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
@@ -41,7 +42,7 @@ class Location:
             raise ValueError(f"must begin with {', '.join(_PORTS)} and ://")
         if (parts.scheme == "file") != (host == "") or (host and not _HOST.fullmatch(host.lower())):
             raise ValueError("must name a host, without a user; none in file:///")
-        if any(unquote(part) in (".", "..") for part in re.split(r"/|%2[fF]|%5[cC]", parts.path)):
+        if any(part.partition(";")[0] in (".", "..") for part in re.split(r"[/\\]", _decoded(parts.path))):
             raise ValueError("must not go up in its path")
         return cls(parts.scheme, host.lower(), parts.port or _PORTS[parts.scheme], parts.path or "/", parts.query)
 
@@ -59,6 +60,15 @@ class Location:
         folder = self.path.rstrip("/")
         below = other.path.startswith(f"{folder}/") or other.path == self.path
         return below and (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
+
+
+def _decoded(path: str) -> str:
+    """Return a path as the most eager of servers reads it: decoded for as long as there is anything to decode."""
+    for _ in range(_MOST_DECODINGS):
+        if (decoded := unquote(path)) == path:
+            return path
+        path = decoded
+    raise ValueError("is encoded too often")
 
 
 class AllowedPrefixes:

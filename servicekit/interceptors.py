@@ -107,7 +107,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         ):
             try:
                 self._access.require(method, context.invocation_metadata() or (), exists=exists)
-                self._admit.get(method.split("/")[1], _always)()
+                self._admit.get(method.strip("/").partition("/")[0], _always)()
                 stream = handler.request_streaming or handler.response_streaming
                 with self._admission.place(stream=stream):
                     async with self._limit(context, stream):

@@ -10,10 +10,11 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
-from servicekit import hangups, listening, metrics, reflection, security, stopping
+from servicekit import hangups, metrics, reflection, security, stopping
 from servicekit.admission import Admission
 from servicekit.health import Check, Health
 from servicekit.interceptors import CallInterceptor
+from servicekit.keeping import KeptServer
 from servicekit.metrics import Metrics
 from servicekit.observer import Observer
 from servicekit.security import Security
@@ -90,7 +91,6 @@ async def run(
 
     Raises:
         RuntimeError, OSError: a port is taken.
-        ConnectionRefusedError: gRPC has closed the port by itself.
         SystemExit: certificates or tokens cannot be used.
     """
     on_signals = stop is None
@@ -98,7 +98,7 @@ async def run(
     health = Health(settings.health_interval_seconds)
     await health.start()
     async with (
-        _health_server(health, settings) as health_port,
+        _health_server(health, settings) as probed,
         security.opened(settings) as guard,
         AsyncExitStack() as opened,
     ):
@@ -111,16 +111,17 @@ async def run(
         async with (
             hangups.followed_by(app.reload if on_signals else None),
             metrics.served(app.metrics, settings.host, settings.metrics_port) as metrics_port,
-            _service_server(app, health, admission, guard, observer=observer, settings=settings) as (server, port),
+            _service_server(app, health, admission, guard, observer=observer, settings=settings) as serving,
             _watching(health, app),
         ):
-            _log.info("serving", port=port, health_port=health_port, metrics_port=metrics_port)
-            started(Ports(port, health_port, metrics_port))
-            await listening.until(stop, settings.host, port, interval_seconds=settings.health_interval_seconds)
+            ports = Ports(serving.port, probed.port, metrics_port)
+            _log.info("serving", port=ports.service, health_port=ports.health, metrics_port=ports.metrics)
+            started(ports)
+            await asyncio.gather(*(kept.until(stop, settings.health_interval_seconds) for kept in (serving, probed)))
             _log.info("draining", seconds=settings.drain_seconds)
             await health.drain()
             await asyncio.sleep(settings.drain_seconds)
-            await _stop(server, app, admission, settings)
+            await _stop(serving.server, app, admission, settings)
 
 
 async def _stop(server: grpc.aio.Server, app: App, admission: Admission, settings: ServerSettings) -> None:
@@ -154,54 +155,54 @@ async def _watching(health: Health, app: App) -> AsyncIterator[None]:
         await asyncio.wait({watcher})
 
 
-@asynccontextmanager
-async def _health_server(health: Health, settings: ServerSettings) -> AsyncIterator[int]:
+def _health_server(health: Health, settings: ServerSettings) -> KeptServer:
     """Health on a port of its own answers even when the service's port is full, or speaks TLS, which probes cannot."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    port = server.add_insecure_port(f"{settings.host}:{settings.health_port}")
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(0)
+
+    async def start(port: int) -> tuple[grpc.aio.Server, int]:
+        server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+        port = server.add_insecure_port(f"{settings.host}:{port}")
+        await server.start()
+        return server, port
+
+    return KeptServer(start, settings.host, settings.health_port)
 
 
-@asynccontextmanager
-async def _service_server(
+def _service_server(
     app: App, health: Health, admission: Admission, guard: Security, *, observer: Observer, settings: ServerSettings
-) -> AsyncIterator[tuple[grpc.aio.Server, int]]:
-    server = grpc.aio.server(
-        interceptors=[
-            CallInterceptor(
-                admission,
-                guard.access(app.services),
-                observer,
-                max_message_bytes=settings.max_message_bytes,
-                default_deadline_seconds=settings.default_deadline_seconds,
-                stage=app.stage,
-                admit={service.name: service.admit for service in app.services},
-            )
-        ],
-        options=[
-            # A second server on the same port must fail, not take half of the calls.
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", settings.transport_message_bytes),
-            ("grpc.max_send_message_length", settings.transport_message_bytes),
-            # Permits the pings that servicekit.channel sends.
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-            # Without an end to the grace: a stream that is open goes on over the old connection.
-            ("grpc.max_connection_age_ms", int(1000 * settings.max_connection_age_seconds)),
-        ],
+) -> KeptServer:
+    interceptor = CallInterceptor(
+        admission,
+        guard.access(app.services),
+        observer,
+        max_message_bytes=settings.max_message_bytes,
+        default_deadline_seconds=settings.default_deadline_seconds,
+        stage=app.stage,
+        admit={service.name: service.admit for service in app.services},
     )
-    for service in app.services:
-        service.register(server)
-    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    if settings.reflects:
-        reflection.add_to(server, [service.name for service in app.services])
-    port = guard.listen(server, f"{settings.host}:{settings.port}")
-    await server.start()
-    try:
-        yield server, port
-    finally:
-        await server.stop(0)
+
+    async def start(port: int) -> tuple[grpc.aio.Server, int]:
+        server = grpc.aio.server(interceptors=[interceptor], options=_options(settings))
+        for service in app.services:
+            service.register(server)
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+        if settings.reflects:
+            reflection.add_to(server, [service.name for service in app.services])
+        port = guard.listen(server, f"{settings.host}:{port}")
+        await server.start()
+        return server, port
+
+    return KeptServer(start, settings.host, settings.port)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    return [
+        # A second server on the same port must fail, not take half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.transport_message_bytes),
+        ("grpc.max_send_message_length", settings.transport_message_bytes),
+        # Permits the pings that servicekit.channel sends.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        # Without an end to the grace: a stream that is open goes on over the old connection.
+        ("grpc.max_connection_age_ms", int(1000 * settings.max_connection_age_seconds)),
+    ]

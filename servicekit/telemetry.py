@@ -46,6 +46,8 @@ def _take_in_libraries(shared: list[structlog.typing.Processor]) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    # It writes down what strangers send as metadata, tokens too, as often and as long as they please.
+    logging.getLogger("grpc._cython.cygrpc").disabled = True
     logging.captureWarnings(capture=True)
 
 

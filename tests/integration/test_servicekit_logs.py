@@ -12,8 +12,10 @@ import pytest
 
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, types_pb2
 from tests.integration import servicekit_probe as probe
+from tests.raw_calls import call_of
 
 CANARY = "canary-7f3a"
+UNREADABLE = "/a/b"
 
 
 async def exchange(address: str) -> None:
@@ -30,6 +32,14 @@ async def exchange(address: str) -> None:
             await raw(b"\xff" + CANARY.encode(), metadata=secrets)
 
 
+async def unreadable(port: int) -> None:
+    """A call with a header that gRPC cannot read, and writes to its log by itself."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(call_of(UNREADABLE.encode(), f"Bearer {CANARY}".encode() + b"\xff"))
+    await writer.drain()
+    writer.close()
+
+
 @pytest.fixture(scope="module")
 async def lines() -> list[str]:
     process = await asyncio.create_subprocess_exec(
@@ -41,7 +51,9 @@ async def lines() -> list[str]:
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    await exchange(f"127.0.0.1:{json.loads(await process.stdout.readline())['service']}")
+    port = json.loads(await process.stdout.readline())["service"]
+    await unreadable(port)
+    await exchange(f"127.0.0.1:{port}")
     process.send_signal(signal.SIGTERM)
     _, written = await asyncio.wait_for(process.communicate(), 20)
     return written.decode().splitlines()
@@ -58,7 +70,7 @@ def test_every_line_is_json_with_time_level_and_service(lines: list[str]) -> Non
 
 
 def test_every_call_is_one_line_with_its_request_id_code_and_duration(lines: list[str]) -> None:
-    calls = of(lines, "call")
+    calls = [call for call in of(lines, "call") if call["method"] != UNREADABLE]
     assert [(call["method"], call["code"]) for call in calls] == [
         (f"/{probe.EMBEDDER}/Embed", "OK"),
         (f"/{probe.EMBEDDER}/GetModel", "INTERNAL"),

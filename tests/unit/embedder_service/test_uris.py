@@ -40,6 +40,11 @@ REFUSED = [
     "https://images.test/photos/..%2fsecret",
     "https://images.test/photos/..%5Csecret",
     "https://images.test/photos\\..\\secret",
+    "https://images.test/photos/..;/secret",
+    "https://images.test/photos/..%3bv=1/secret",
+    "https://images.test/photos/%252e%252e/secret",
+    "https://images.test/photos/%25252e%252e%252fsecret",
+    f"https://images.test/photos/%{'25' * 20}2e/secret",
     "https://images.test:80/photos/cat.jpg",
     "https://images.test:99999/photos/cat.jpg",
     "https://images.test:/photos/cat.jpg",
@@ -88,6 +93,7 @@ PRIVATE = [
     *("255.255.255.255", "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254"),
     *("64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::10.0.0.1", "2002:7f00:1::", "2002:a00:1::1"),
     *("2001::1", "2001:db8::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "100::1"),
+    *("168.63.129.16", "64:ff9b:1:a00:1:0:808:808", "64:ff9b:1::8.8.8.8"),
     *("5f00::1", "3fff::1", "localhost", ""),
 ]
 PUBLIC = [
