@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from cryptography import x509
@@ -32,7 +33,8 @@ class Files:
         names = [name for name in ("authorities", "chain", "key") if getattr(self, name)]
 
         def parse(contents: Sequence[bytes]) -> Certificates:
-            return _checked(what, Certificates(**dict(zip(names, contents, strict=True))))
+            given: dict[str, Any] = dict(zip(names, contents, strict=True))
+            return _checked(what, Certificates(**given))
 
         return Watched(what, [getattr(self, name) for name in names], parse)
 

@@ -38,6 +38,7 @@ def test_labels_have_few_values() -> None:
     bounded = {
         *("method", "code", "reason", "part", "operation", "check"),  # constants of the code
         *("outcome", "vectors", "state", "source", "kind", "repaired", "use"),  # likewise
+        "files",  # what a service may be given files of
         *("model", "fingerprint", "dimension"),  # the operator's models
     }
     assert {label for found in definitions().values() for each in found for label in each.labels} <= bounded

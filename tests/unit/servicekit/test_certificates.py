@@ -1,7 +1,8 @@
-"""Files of certificates: what is taken, at the start and later, and what is refused in words that an operator can use."""
+"""Files of certificates: what is taken, at the start and later, and what is refused in words for an operator."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 import trustme
@@ -68,8 +69,8 @@ def test_a_certificate_that_came_early_is_taken_in_its_time(folder: Folder, monk
 
 class Tomorrow(datetime):
     @classmethod
-    def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-        return datetime.now(UTC) + timedelta(days=1, minutes=1)
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(days=1, minutes=1)
 
 
 def test_what_is_put_back_is_refused_no_more(folder: Folder) -> None:
