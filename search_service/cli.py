@@ -20,7 +20,7 @@ from search_service.app import build
 from search_service.settings import SearchSettings
 from servicekit import peers, server, settings, status, telemetry, tracing
 from servicekit.certificates import Files
-from servicekit.errors import ServiceError
+from servicekit.errors import BackendUnavailable, ServiceError
 from servicekit.peers import Identity
 
 # Longer than comparing 10^9 rows at a thousand a second takes.
@@ -161,7 +161,18 @@ async def _service(way: _Way, address: str) -> AsyncIterator[Any]:
         try:
             yield maintenance_pb2_grpc.MaintenanceServiceStub(connection)
         except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error, "search") from None
+            raise _meant(error, address) from None
+
+
+def _meant(error: grpc.aio.AioRpcError, address: str) -> ServiceError:
+    """Return what a failed call means; who gets no answer at all is told what to look at."""
+    meant = status.from_rpc_error(error, "search")
+    if error.code() is not grpc.StatusCode.UNAVAILABLE or status.has_details(error):
+        return meant
+    return BackendUnavailable(
+        f"no search service answers at {address}; one that runs there may ask for a certificate, or have another name: "
+        "--ca-file, --cert-file, --key-file and --server-name, before the command"
+    )
 
 
 async def _sweep(connecting: Connecting) -> Any:

@@ -1,8 +1,10 @@
 """Certificates and keys in PEM, checked before a handshake needs them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from cryptography import x509
@@ -26,35 +28,56 @@ class Files:
         """Return what the files hold, now and later.
 
         Raises:
-            Unusable: it is no certificate, no key, or a key of another certificate.
+            Unusable: it is no certificate, one out of its time, no key, or a key of another certificate.
         """
         names = [name for name in ("authorities", "chain", "key") if getattr(self, name)]
 
         def parse(contents: Sequence[bytes]) -> Certificates:
-            return _checked(what, Certificates(**dict(zip(names, contents, strict=True))))
+            given: dict[str, Any] = dict(zip(names, contents, strict=True))
+            return _checked(what, Certificates(**given))
 
         return Watched(what, [getattr(self, name) for name in names], parse)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Whom this side trusts, and who it is: PEM, None where that is not given."""
+    """Whom this side trusts, and who it is: PEM, None where that is not given; and when `chain` ends, once checked."""
 
     authorities: bytes | None = None
     chain: bytes | None = None
     key: bytes | None = None
+    expires: datetime | None = None
 
 
 def _checked(what: str, given: Certificates) -> Certificates:
+    now = datetime.now(UTC)
     if given.authorities is not None:
-        _certificates(given.authorities, "the file of authorities")
-    if given.chain is not None and given.key is not None:
-        own = _certificates(given.chain, "the certificate file")[0]
-        if own.public_key() != _key(given.key).public_key():
-            raise Unusable("the key is not that of the certificate")
-        serial, expires = f"{own.serial_number:X}", own.not_valid_after_utc.isoformat()
-        _log.info("certificate", files=what, serial=serial, expires=expires)
-    return given
+        _require_one_in_force(_certificates(given.authorities, "the file of authorities"), now)
+    if given.chain is None or given.key is None:
+        return given
+    own = _certificates(given.chain, "the certificate file")[0]
+    if own.public_key() != _key(given.key).public_key():
+        raise Unusable("the key is not that of the certificate")
+    if problem := _out_of_time(own, now):
+        raise Unusable(f"the certificate {problem}")
+    serial, expires = f"{own.serial_number:X}", own.not_valid_after_utc
+    _log.info("certificate", files=what, serial=serial, expires=expires.isoformat())
+    return replace(given, expires=expires)
+
+
+def _require_one_in_force(authorities: Sequence[x509.Certificate], now: datetime) -> None:
+    """Old ones may stand beside those that replace them."""
+    problems = [_out_of_time(each, now) for each in authorities]
+    if all(problems):
+        raise Unusable(f"no authority is in force: the first {problems[0]}")
+
+
+def _out_of_time(certificate: x509.Certificate, now: datetime) -> str:
+    """Return why nobody will take a certificate now; empty if its time is not over and has begun."""
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now >= ends:
+        return f"expired at {ends.isoformat()}"
+    return f"does not count before {begins.isoformat()}" if now < begins else ""
 
 
 def _certificates(pem: bytes, where: str) -> list[x509.Certificate]:

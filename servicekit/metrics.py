@@ -29,7 +29,9 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
+from servicekit import followed
 from servicekit.errors import ServiceError
+from servicekit.followed import Followed
 
 Rows = Callable[[], Iterable[tuple[Sequence[str], float]]]
 """Gives the values of labels, and a value, for each series of a metric."""
@@ -73,6 +75,7 @@ class Metrics:
             "likeness_part_errors", "Calls of a part that raised an error, or were given up.", *_PART, "reason"
         )
         part_calls = self.gauge("likeness_part_calls_in_flight", "Calls of a part under way.", "part")
+        self._watch(followed.here())
         # Looking a series up costs more than counting in it.
         self._rpc_ends, self._rpc_times = cache(rpcs.labels), cache(rpc_seconds.labels)
         self._part_times, self._part_under_way = cache(part_seconds.labels), cache(part_calls.labels)
@@ -122,6 +125,20 @@ class Metrics:
         finally:
             times.observe(perf_counter() - began)
             under_way.dec()
+
+    def _watch(self, files: Followed) -> None:
+        self.listing(
+            "likeness_files_refused",
+            "1 while certificates or tokens on disk are no good, and those before them stay in use.",
+            ("files",),
+            files.refused,
+        )
+        self.listing(
+            "likeness_certificate_expires_seconds",
+            "Time for which a certificate in use still counts, where TLS is on.",
+            ("files",),
+            files.expire,
+        )
 
     def _known(self, reason: str) -> str:
         if reason not in self._reasons and len(self._reasons) < _MOST_REASONS:

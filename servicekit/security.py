@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import structlog
 
-from servicekit import tls, tokens
+from servicekit import followed, tls, tokens
 from servicekit.access import Access
 from servicekit.certificates import Certificates, Files
 from servicekit.settings import ServerSettings
@@ -44,6 +44,7 @@ async def opened(settings: ServerSettings) -> AsyncIterator[Security]:
     Raises:
         SystemExit: they cannot be used.
     """
+    followed.begin()
     try:
         certificates = _certificates(settings)
         known = tokens.watched(settings.tokens_file) if settings.tokens_file else None
@@ -60,7 +61,8 @@ async def following(all_watched: Sequence[Watched[Any]], interval_seconds: float
     """Keep up with files while the block runs."""
     tasks = [asyncio.create_task(watched.watch(interval_seconds)) for watched in all_watched]
     try:
-        yield
+        with followed.here().following(all_watched):
+            yield
     finally:
         for task in tasks:
             task.cancel()

@@ -127,6 +127,11 @@ def from_rpc_error(error: grpc.aio.AioRpcError, stage: str) -> errors.ServiceErr
     return errors.Internal("a service that this call needs failed")
 
 
+def has_details(error: grpc.aio.AioRpcError) -> bool:
+    """Say whether an error is of a server of ours, and not of the way to it."""
+    return DETAILS_KEY in dict(error.trailing_metadata() or ())
+
+
 def pushback_seconds(error: grpc.aio.AioRpcError) -> float | None:
     """Return how long the server that failed asks to be left alone; None if it says nothing that can be read."""
     given = dict(error.trailing_metadata() or ()).get(PUSHBACK_KEY)

@@ -38,7 +38,9 @@ class Role(IntEnum):
 
 
 def _role(name: Any) -> Any:
-    return Role.__members__.get(name.upper(), name) if isinstance(name, str) and name.islower() else None
+    if isinstance(name, str) and name.islower() and name.upper() in Role.__members__:
+        return Role[name.upper()]
+    raise ValueError(f"the role must be one of {', '.join(role.name.lower() for role in Role)}")
 
 
 class Token(BaseModel):

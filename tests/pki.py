@@ -28,11 +28,12 @@ class Leaf:
     key: bytes
 
     @classmethod
-    def of(cls, authority: trustme.CA, name: str, *, expired: bool = False) -> "Leaf":
-        """Issue one; of the day before yesterday if it is to be expired."""
+    def of(cls, authority: trustme.CA, name: str, *, expired: bool = False, early: bool = False) -> "Leaf":
+        """Issue one; of the day before yesterday if it is to be expired, of tomorrow if it is to come early."""
         now = datetime.now(UTC)
-        ends = now - timedelta(days=1) if expired else now + timedelta(days=1)
-        leaf = authority.issue_cert(name, not_before=now - timedelta(days=2), not_after=ends)
+        ends = now - timedelta(days=1) if expired else now + timedelta(days=2)
+        begins = now + timedelta(days=1) if early else now - timedelta(days=2)
+        leaf = authority.issue_cert(name, not_before=begins, not_after=ends)
         return cls(b"".join(pem.bytes() for pem in leaf.cert_chain_pems), leaf.private_key_pem.bytes())
 
 

@@ -38,6 +38,7 @@ def test_labels_have_few_values() -> None:
     bounded = {
         *("method", "code", "reason", "part", "operation", "check"),  # constants of the code
         *("outcome", "vectors", "state", "source", "kind", "repaired", "use"),  # likewise
+        "files",  # what a service may be given files of
         *("model", "fingerprint", "dimension"),  # the operator's models
     }
     assert {label for found in definitions().values() for each in found for label in each.labels} <= bounded
@@ -106,6 +107,37 @@ def test_prometheus_takes_the_configuration_and_the_rules() -> None:
 
 def test_each_alert_fires_when_it_should_and_not_before() -> None:
     promtool("test", "rules", "alerts_test.yml")
+
+
+SCRAPED = {"job": "likeness-embedder", "namespace": "likeness", "instance": "a"}
+QUEUE = "likeness_embedder_queue_seconds"
+
+
+@pytest.mark.parametrize(
+    ("series", "value"),
+    [
+        ({"up": "1x20", f"{QUEUE}_sum": "0+3x20", f"{QUEUE}_count": "0+30x20"}, 0.1),
+        ({"up": "1x20", f"{QUEUE}_sum": "9x20", f"{QUEUE}_count": "90x20"}, 0),
+        ({"up": "1x20"}, 0),
+        ({"up": "0x20"}, None),
+        ({}, None),
+    ],
+    ids=["busy", "idle", "new", "down", "lost"],
+)
+def test_embedders_grow_by_what_waits_and_not_by_what_is_not_known(
+    tmp_path: Path, series: dict[str, str], value: float | None
+) -> None:
+    scaling = yaml.safe_load((ROOT / "deploy/k8s/overlays/production/embedder-scaling.yaml").read_text())["spec"]
+    metadata = scaling["triggers"][0]["metadata"]
+    labels = ",".join(f'{name}="{text}"' for name, text in SCRAPED.items())
+    given = [{"series": f"{name}{{{labels}}}", "values": values} for name, values in series.items()]
+    expected = [] if value is None else [{"labels": "{}", "value": value}]
+    asked = {"expr": metadata["query"], "eval_time": "10m", "exp_samples": expected}
+    rules = {"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": [asked]}]}
+    (tmp_path / "scaling.yml").write_text(yaml.safe_dump(rules))
+    promtool("test", "rules", "scaling.yml", cwd=tmp_path)
+    assert metadata["ignoreNullValues"] == "false"
+    assert scaling["fallback"]["behavior"] == "currentReplicasIfHigher"
 
 
 def test_each_alert_is_tried() -> None:

@@ -15,8 +15,10 @@ from cryptography import x509
 
 from likeness.v1 import embedder_pb2, image_search_pb2
 from servicekit.tokens import Role
-from tests.pki import READER, Folder, Leaf, entry
+from tests.pki import READER, SERVER, Folder, Leaf, entry
+from tests.scraping import Scrape
 from tests.servers import eventually
+from tests.serving import Serving
 from tests.system import System, system
 
 WITHIN_SECONDS = 60
@@ -128,6 +130,30 @@ async def test_certificates_that_are_no_good_change_nothing(
 
         await eventually(refused, WITHIN_SECONDS)
         await shown(folder, likeness, served)
+        for server in likeness.servers.values():
+            await eventually(partial(alarming, server), WITHIN_SECONDS)
+        seen = await Scrape.of(likeness.servers["gateway"].metrics_url)
+        both = ("certificates", "certificates for other services")
+        assert all(seen.value("likeness_certificate_expires_seconds", files=each) > 3600 for each in both)
+
+
+async def alarming(server: Serving) -> bool:
+    """Say whether a server tells that its newest certificates are not taken."""
+    return (await Scrape.of(server.metrics_url)).value("likeness_files_refused", files="certificates") == 1
+
+
+async def test_a_certificate_that_has_expired_changes_nothing(
+    likeness: System, folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    served = folder.server()
+    folder.write(served)
+    await shown(folder, likeness, served)
+    async with under_load(likeness):
+        folder.write(Leaf.of(folder.authority, SERVER, expired=True))
+        for server in likeness.servers.values():
+            await eventually(partial(alarming, server), WITHIN_SECONDS)
+        await shown(folder, likeness, served)
+    assert "the certificate expired at" in capfd.readouterr().out
 
 
 async def test_tokens_are_replaced(likeness: System, folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:

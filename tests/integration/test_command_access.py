@@ -104,3 +104,11 @@ async def test_maintenance_commands_show_a_certificate_and_a_token(likeness: Sys
     assert (status, document) == (0, {"swept": 0, "refused_collections": []})
     status, _, messages = await run("search_service", *shown(folder, "reader"), "sweep", *address)
     assert (status, "PERMISSION_DENIED: this call needs the role admin" in messages) == (1, True)
+
+
+async def test_maintenance_commands_that_show_no_certificate_say_how_to(likeness: System) -> None:
+    address = likeness.servers["search"].address
+    status, _, messages = await run("search_service", "sweep", "--address", address)
+    assert status == 1
+    assert f"no search service answers at {address}" in messages
+    assert "--cert-file" in messages

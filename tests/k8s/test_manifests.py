@@ -1,6 +1,7 @@
 """What the manifests say must be what the services do: ports, settings, times, names; and every pod is locked down."""
 
 import os
+import re
 from fnmatch import fnmatch
 from typing import Any
 
@@ -170,3 +171,18 @@ def test_images_are_of_this_release(service: str) -> None:
 @overlays
 def test_the_embedder_gets_whole_processors_since_threads_are_counted_by_them(overlay: str) -> None:
     assert container_of(overlay, "embedder")["resources"]["limits"]["cpu"].isdecimal()
+
+
+def test_commands_of_the_search_service_have_the_certificate_that_the_pages_give_them() -> None:
+    """The search service asks for one, and its own must do: there is no other in its pod."""
+    certificate = named(manifests("production", "Certificate"), "search-tls")["spec"]
+    (mount,) = [each for each in container_of("production", "search")["volumeMounts"] if each["name"] == "tls"]
+    (volume,) = [each for each in pod_of("production", "search")["volumes"] if each["name"] == "tls"]
+    assert volume["secret"]["secretName"] == certificate["secretName"]
+    assert set(certificate["usages"]) == {"server auth", "client auth"}
+    files = {"--ca-file": "ca.crt", "--cert-file": "tls.crt", "--key-file": "tls.key"}
+    for page in ("kubernetes.md", "runbook.md", "upgrades.md"):
+        text = (ROOT / "docs" / page).read_text()
+        given = dict(re.findall(r"(--[a-z-]+) ([^\s`\"]+)", text[text.index("--ca-file") :]))
+        assert given.items() >= {option: f"{mount['mountPath']}/{file}" for option, file in files.items()}.items()
+        assert given["--server-name"] in certificate["dnsNames"]

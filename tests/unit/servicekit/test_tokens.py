@@ -42,7 +42,11 @@ def test_a_token_is_found_whether_it_is_kept_whole_or_hashed(tmp_path: Path, giv
         (f'[[token]]\nname = "a"\nrole = "writer"\ntoken = "{SECRET} x"', "without spaces"),
         (f'[[token]]\nname = "a"\nrole = "writer"\nsha256 = "{SECRET}"', "token.0.sha256"),
         (f'[[token]]\nname = "a"\nrole = "writer"\ntoken = "{SECRET}"\nsha256 = "{SHA256}"', "not both"),
-        (f'[[token]]\nname = "a"\nrole = "owner"\ntoken = "{SECRET}"', "token.0.role"),
+        (
+            f'[[token]]\nname = "a"\nrole = "owner"\ntoken = "{SECRET}"',
+            "token.0.role: Value error, the role must be one of reader, writer, admin",
+        ),
+        (f'[[token]]\nname = "a"\nrole = 3\ntoken = "{SECRET}"', "one of reader, writer, admin"),
         (f'[[token]]\nname = "{SECRET} x"\nrole = "admin"\ntoken = "{SECRET}"', "token.0.name"),
         (
             f'[[token]]\nname = "a"\nrole = "admin"\ntoken = "{SECRET}"\nexpires = 2027-01-01T00:00:00',
