@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from embedder_service import golden, model_folder
+from embedder_service.faults import first_line
 from embedder_service.ports import Catalog, ImageDecoder, LoadModel, Model, ModelSource, ModelUnusable, TryFolder
 
 BUILT_IN = Path(__file__).parent / "models"
@@ -76,6 +77,8 @@ class ModelFolders(ModelSource):
             return await self._load(folder, serving.get(folder.name))
         except ModelUnusable as problem:
             return problem
+        except Exception as error:  # noqa: BLE001 whatever is wrong with one folder, the others are served
+            return ModelUnusable(f"it cannot be loaded: {first_line(error)}")
 
     async def _load(self, folder: Path, before: Model | None) -> Model:
         run = asyncio.get_running_loop().run_in_executor

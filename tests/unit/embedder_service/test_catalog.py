@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,21 @@ def without(name: str) -> Write:
 
 def with_text(text: str) -> Write:
     return lambda repository: (write(repository, card("wrong", GOOD, 3), GOOD) / "model.toml").write_text(text)
+
+
+def special(name: str, make: Callable[[Path], object]) -> Write:
+    """A folder with something else than a file in the place of a file."""
+
+    def write_both(repository: Path) -> None:
+        path = write(repository, card("wrong", GOOD, 3), GOOD) / name
+        path.unlink(missing_ok=True)
+        make(path)
+
+    return write_both
+
+
+def to_a_long_name(path: Path) -> None:
+    path.symlink_to("a" * 300)
 
 
 def with_golden(**fields: Any) -> Write:
@@ -114,6 +130,17 @@ CASES: dict[str, tuple[Write, str]] = {
     "a field that is missing": (with_text('name = "wrong"'), "description: Field required; license: Field required"),
     "a contradiction": (model(crop="centre"), "preprocessing: .* crop = 'none'"),
     "no TOML": (with_text("name: wrong"), "model.toml: "),
+    "values in values": (with_text("a=" + "[" * 5000 + "]" * 5000), "model.toml: its values are nested too deeply"),
+    "a long model.toml": (with_text("#" * (2**20 + 1)), "model.toml has over 1,048,576 bytes, which is the limit"),
+    "a pipe for model.toml": (special("model.toml", os.mkfifo), "model.toml is no regular file"),
+    "a pipe for model.onnx": (special("model.onnx", os.mkfifo), "model.onnx is no regular file"),
+    "a pipe for golden.json": (special("golden.json", os.mkfifo), "golden.json is no regular file"),
+    "a device for golden.json": (special("golden.json", lambda at: at.symlink_to("/dev/zero")), "no regular file"),
+    "a link to no name": (
+        lambda repository: to_a_long_name(repository / "wrong"),
+        "cannot be read: File name too long",
+    ),
+    "a link to no golden.json": (special("golden.json", to_a_long_name), "golden.json cannot be read: File name too l"),
     "another name": (with_card(name="right"), "name is 'right', and the folder's is 'wrong'"),
     "no model.toml": (without("model.toml"), "model.toml cannot be read: No such file"),
     "golden vectors of another model": (with_golden(fingerprint="0" * 64), "golden.json is of another network or prep"),
@@ -212,6 +239,21 @@ async def test_what_is_no_model_is_passed_over(load: Load, tmp_path: Path) -> No
     assert not found.models
     assert not found.refused
     assert [line["log_level"] for line in logs] == ["info"]
+
+
+async def test_whatever_one_folder_raises_the_others_are_served(
+    thread: ThreadPoolExecutor, decoder: DecoderPool, tmp_path: Path
+) -> None:
+    def try_folder(folder: Path) -> None:
+        if folder.name == "wrong":
+            raise RuntimeError("no such luck\nand more of it")
+
+    for name in ("good", "wrong"):
+        write(tmp_path, card(name, GOOD, 3), GOOD)
+    load_model = partial(OnnxModel, engine=Engine(thread, threads=1, trial_seconds=10))
+    found = await ModelFolders([tmp_path], load_model, try_folder, decoder, thread).load({})
+    assert list(found.models) == ["good"]
+    assert found.refused == {"wrong": "it cannot be loaded: no such luck"}
 
 
 async def test_the_built_in_models_are_as_their_cards_say(load: Load) -> None:
