@@ -1,8 +1,9 @@
 """The model repository: every folder with a model.toml and a model.onnx is a model, and a wrong one is left out."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import structlog
@@ -12,6 +13,7 @@ from embedder_service.faults import first_line
 from embedder_service.ports import Catalog, ImageDecoder, LoadModel, Model, ModelSource, ModelUnusable, TryFolder
 
 BUILT_IN = Path(__file__).parent / "models"
+OpenDecoder = Callable[[], AbstractAsyncContextManager[ImageDecoder]]
 _log = structlog.get_logger()
 
 
@@ -22,8 +24,9 @@ class ModelFolders(ModelSource):
         repositories: Folders of models; the first of a name counts.
         load_model: Makes a model of a folder's contents.
         try_folder: Finds out, elsewhere, whether loading a folder does harm. What comes with the service is not tried.
-        decoder: Reads the golden pictures.
+        open_decoder: Opens what reads the golden pictures, for as long as a look at the folders takes.
         executor: Where all of this waits.
+        golden_seconds: Time that a model may take over its golden pictures.
     """
 
     def __init__(
@@ -31,21 +34,25 @@ class ModelFolders(ModelSource):
         repositories: Sequence[Path],
         load_model: LoadModel,
         try_folder: TryFolder,
-        decoder: ImageDecoder,
+        open_decoder: OpenDecoder,
         executor: Executor,
+        *,
+        golden_seconds: float,
     ) -> None:
         self._repositories = repositories
         self._load_model = load_model
         self._try_folder = try_folder
-        self._decoder = decoder
+        self._open_decoder = open_decoder
         self._executor = executor
+        self._golden_seconds = golden_seconds
         self._origins: dict[str, Path] = {}
 
     async def load(self, serving: Mapping[str, Model]) -> Catalog:
         """See ModelSource. Each model that cannot be served costs one line of the log, and nothing else."""
         found = Catalog()
         folders = [*self._folders(serving, found)]
-        loaded = await asyncio.gather(*(self._one(folder, serving) for folder in folders))
+        async with self._open_decoder() as decoder:
+            loaded = await asyncio.gather(*(self._one(folder, serving, decoder) for folder in folders))
         for folder, model in zip(folders, loaded, strict=True):
             self._note(folder, model, serving, found)
         found.models = dict(sorted(found.models.items()))
@@ -72,15 +79,15 @@ class ModelFolders(ModelSource):
                     yield folder
         self._origins = origins
 
-    async def _one(self, folder: Path, serving: Mapping[str, Model]) -> Model | ModelUnusable:
+    async def _one(self, folder: Path, serving: Mapping[str, Model], decoder: ImageDecoder) -> Model | ModelUnusable:
         try:
-            return await self._load(folder, serving.get(folder.name))
+            return await self._load(folder, serving.get(folder.name), decoder)
         except ModelUnusable as problem:
             return problem
         except Exception as error:  # noqa: BLE001 whatever is wrong with one folder, the others are served
             return ModelUnusable(f"it cannot be loaded: {first_line(error)}")
 
-    async def _load(self, folder: Path, before: Model | None) -> Model:
+    async def _load(self, folder: Path, before: Model | None, decoder: ImageDecoder) -> Model:
         run = asyncio.get_running_loop().run_in_executor
         card = await run(self._executor, model_folder.read_card, folder)
         if before is not None and before.card == card:
@@ -89,7 +96,7 @@ class ModelFolders(ModelSource):
             await run(self._executor, self._try_folder, folder)
         model, expected = await run(self._executor, self._load_files, folder)
         if expected is not None:
-            await golden.check(model, self._decoder, expected)
+            await golden.check(model, decoder, expected, self._golden_seconds)
         return model
 
     def _load_files(self, folder: Path) -> tuple[Model, golden.Golden | None]:

@@ -3,14 +3,17 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
+from embedder_service import golden
 from embedder_service.app import build
 from embedder_service.model_card import ModelCard
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc, types_pb2
@@ -34,6 +37,13 @@ def put(repository: Path, name: str, bias: float) -> str:
     made.rename(repository / name)
     shutil.rmtree(repository / ".making")
     return ModelCard.model_validate(fields).fingerprint
+
+
+def put_golden(folder: Path, vector: Sequence[float]) -> None:
+    """Have golden.json say that every golden picture has this vector."""
+    made = ModelCard.model_validate(tomllib.loads((folder / "model.toml").read_text()))
+    rows = np.array([vector] * golden.COUNT, np.float32)
+    (folder / golden.FILE).write_text(golden.Golden.of(made.fingerprint, rows).text())
 
 
 class Caller:
@@ -110,6 +120,16 @@ async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: C
     await asyncio.gather(*calls)
     assert await caller.fingerprints("mine") == {last}
     assert len(seen) > 1
+
+
+async def test_no_limit_on_callers_pictures_is_one_on_golden_pictures(serve: Serve, tmp_path: Path) -> None:
+    content = embedder_models.constant([1, 0, 0])
+    put_golden(embedder_models.write(tmp_path, embedder_models.card("fixed", content, 3), content), [1, 0, 0])
+    limits = {"max_image_bytes": 10, "max_image_side_px": 1, "max_image_pixels": 1, "decode_cpu_seconds": 0.01}
+    server = await serve(build, settings(tmp_path, built_in_models=False, **limits))
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        models = (await Caller(channel).embedder.ListModels(embedder_pb2.ListModelsRequest())).models
+    assert [model.name for model in models] == ["fixed"]
 
 
 def process(repository: Path, **more: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,12 @@ def load(thread: ThreadPoolExecutor, decoder: DecoderPool) -> Load:
     async def from_folders(*repositories: Path) -> Catalog:
         engine = Engine(thread, threads=1, trial_seconds=0.5)
         return await ModelFolders(
-            repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread
+            repositories,
+            partial(OnnxModel, engine=engine),
+            lambda _: None,
+            lambda: nullcontext(decoder),
+            thread,
+            golden_seconds=0.5,
         ).load({})
 
     return from_folders
@@ -74,18 +80,18 @@ def to_a_long_name(path: Path) -> None:
     path.symlink_to("a" * 300)
 
 
-def with_golden(**fields: Any) -> Write:
+def with_golden(content: bytes = GOOD, **fields: Any) -> Write:
     """Golden vectors that are right in all but what is said here."""
 
     def write_both(repository: Path) -> None:
-        fingerprint = ModelCard.model_validate(card("wrong", GOOD, 3)).fingerprint
+        fingerprint = ModelCard.model_validate(card("wrong", content, 3)).fingerprint
         right = {
             "pictures": "likeness-golden-1",
             "fingerprint": fingerprint,
             "min_cosine": 0.9999,
             "vectors": [BLACK] * 4,
         }
-        (write(repository, card("wrong", GOOD, 3), GOOD) / "golden.json").write_text(json.dumps(right | fields))
+        (write(repository, card("wrong", content, 3), content) / "golden.json").write_text(json.dumps(right | fields))
 
     return write_both
 
@@ -111,13 +117,6 @@ def weights_linked(link: Callable[[Path, Path], None]) -> Write:
         link(repository / "outside.bin", write(repository, card("wrong", content, 3), content) / "weights.bin")
 
     return write_both
-
-
-def constant(values: list[float]) -> bytes:
-    """A network that gives the same whatever it sees."""
-    zero = node("Mul", ["mean", "nothing"], ["zero"])
-    total = node("Add", ["zero", "values"], ["feature"])
-    return network(MEAN, zero, total, nothing=np.array(0, np.float32), values=np.array(values, np.float32))
 
 
 FIXED: list[Port] = [("input", FLOAT, [1, 3, 8, 8])]
@@ -148,6 +147,10 @@ CASES: dict[str, tuple[Write, str]] = {
         with_golden(vectors=[BLACK] * 4),
         "does not give its golden vectors here: the least",
     ),
+    "golden pictures that it never ends on": (
+        with_golden(embedder_models.endless_on_four()),
+        "its run over the golden pictures did not end within 0.5 seconds",
+    ),
     "golden vectors too few": (with_golden(vectors=[BLACK]), "golden.json: wanted are 4 vectors of 3 numbers"),
     "golden vectors too short": (
         with_golden(vectors=[BLACK[:4] + "AA=="] * 4),
@@ -177,9 +180,9 @@ CASES: dict[str, tuple[Write, str]] = {
     "another element type": (model(dtype="uint8", scale=1.0), r"is a tensor\(float\), and model.toml says uint8"),
     "bytes for floats": (model(embedder_models.flat("input", UINT8, ["n", 3, 8, 8]), 192), "model.toml says float32"),
     "two inputs": (model(network(*REDUCE, inputs=TWO)), "the graph has 2 inputs"),
-    "no numbers": (model(constant([np.nan, 1, 1])), "infinite or not numbers"),
-    "infinity": (model(constant([np.inf, 1, 1])), "infinite or not numbers"),
-    "a vector of no length": (model(constant([0, 0, 0])), "a vector of length zero"),
+    "no numbers": (model(embedder_models.constant([np.nan, 1, 1])), "infinite or not numbers"),
+    "infinity": (model(embedder_models.constant([np.inf, 1, 1])), "infinite or not numbers"),
+    "a vector of no length": (model(embedder_models.constant([0, 0, 0])), "a vector of length zero"),
     "a network that never ends": (model(embedder_models.endless()), "its trial run failed: .*terminate flag"),
     "a batch it cannot take": (
         model(network(node("Reshape", ["input", "row"], ["feature"]), row=np.array([1, 192])), 192),
@@ -251,7 +254,8 @@ async def test_whatever_one_folder_raises_the_others_are_served(
     for name in ("good", "wrong"):
         write(tmp_path, card(name, GOOD, 3), GOOD)
     load_model = partial(OnnxModel, engine=Engine(thread, threads=1, trial_seconds=10))
-    found = await ModelFolders([tmp_path], load_model, try_folder, decoder, thread).load({})
+    folders = ModelFolders([tmp_path], load_model, try_folder, lambda: nullcontext(decoder), thread, golden_seconds=10)
+    found = await folders.load({})
     assert list(found.models) == ["good"]
     assert found.refused == {"wrong": "it cannot be loaded: no such luck"}
 
