@@ -55,7 +55,7 @@ class ModelFolders(ModelSource):
             loaded = await asyncio.gather(*(self._one(folder, serving, decoder) for folder in folders))
         for folder, model in zip(folders, loaded, strict=True):
             self._note(folder, model, serving, found)
-        found.models = dict(sorted(found.models.items()))
+        found.models, found.refused = dict(sorted(found.models.items())), dict(sorted(found.refused.items()))
         _log.info("models loaded", models={name: model.card.fingerprint for name, model in found.models.items()})
         return found
 
@@ -67,13 +67,14 @@ class ModelFolders(ModelSource):
                 folders = model_folder.below(repository)
             except OSError as error:
                 _log.error("model folder cannot be read", folder=str(repository), problem=error.strerror)
+                found.refused[str(repository)] = f"it cannot be read: {error.strerror}"
                 folders = [path for path in self._origins.values() if path.parent == repository]
                 found.models |= {path.name: serving[path.name] for path in folders if path.name in serving}
                 origins |= {path.name: path for path in folders}
                 continue
             for folder in folders:
                 if folder.name in origins:
-                    self._refuse(folder, "another folder of this name came first")
+                    self._refuse(folder, "another folder of this name came first", found)
                 else:
                     origins[folder.name] = folder
                     yield folder
@@ -106,12 +107,12 @@ class ModelFolders(ModelSource):
     def _note(self, folder: Path, model: Model | ModelUnusable, serving: Mapping[str, Model], found: Catalog) -> None:
         name = folder.name
         if isinstance(model, ModelUnusable):
-            found.refused[name] = str(model)
-            self._refuse(folder, str(model))
+            self._refuse(folder, str(model), found)
             if name in serving:
                 found.models[name] = serving[name]
         else:
             found.models[name] = model
 
-    def _refuse(self, folder: Path, problem: str) -> None:
+    def _refuse(self, folder: Path, problem: str, found: Catalog) -> None:
+        found.refused[folder.name] = problem
         _log.error("model refused", model=folder.name, folder=str(folder), problem=problem)

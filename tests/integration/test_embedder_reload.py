@@ -1,6 +1,7 @@
 """Models are added, replaced and removed while the embedder answers calls."""
 
 import asyncio
+import os
 import shutil
 import signal
 import tomllib
@@ -101,6 +102,16 @@ async def test_a_new_version_that_is_wrong_leaves_the_old_one_serving(caller: Ca
     (refused,) = (await caller.reload()).refused
     assert (refused.name, refused.problem) == ("mine", "model.onnx is a web page, not a network")
     assert await caller.fingerprints("mine") == before
+
+
+async def test_a_folder_whose_name_is_not_utf_8_is_refused_by_name(caller: Caller, tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff-\xfe")).mkdir()
+    put(tmp_path, "other", 0.25)
+    change = await caller.reload()
+    assert list(change.added) == ["other"]
+    assert [(each.name, each.problem) for each in change.refused] == [
+        ("?-?", "model.toml cannot be read: No such file or directory")
+    ]
 
 
 async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: Caller, tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ async def test_the_first_folder_of_a_name_is_served(load: Load, tmp_path: Path) 
     with capture_logs() as logs:
         found = await load(first.parent, second.parent)
     assert found.models["same"].card.preprocessing.scale == 1 / 255
-    assert not found.refused
+    assert found.refused == {"same": "another folder of this name came first"}
     assert [(line["folder"], line["problem"]) for line in logs if line["log_level"] == "error"] == [
         (str(second), "another folder of this name came first")
     ]
@@ -229,6 +229,7 @@ async def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
     with capture_logs() as logs:
         found = await load(tmp_path / "a", tmp_path / "b")
     assert list(found.models) == ["good"]
+    assert found.refused == {str(tmp_path / "a"): "it cannot be read: No such file or directory"}
     assert {"event": "model folder cannot be read", "folder": str(tmp_path / "a")}.items() <= logs[0].items()
 
 
