@@ -46,6 +46,7 @@ class ModelFolders(ModelSource):
         self._executor = executor
         self._golden_seconds = golden_seconds
         self._origins: dict[str, Path] = {}
+        self._states: dict[Path, object] = {}
 
     async def load(self, serving: Mapping[str, Model]) -> Catalog:
         """See ModelSource. Each model that cannot be served costs one line of the log, and nothing else."""
@@ -89,20 +90,24 @@ class ModelFolders(ModelSource):
             return ModelUnusable(f"it cannot be loaded: {first_line(error)}")
 
     async def _load(self, folder: Path, before: Model | None, decoder: ImageDecoder) -> Model:
+        """Load the model, or check anew the one that serves, where only the files beside its card have changed."""
         run = asyncio.get_running_loop().run_in_executor
+        state = await run(self._executor, model_folder.state, folder)
         card = await run(self._executor, model_folder.read_card, folder)
-        if before is not None and before.card == card:
-            return before
+        same = before if before is not None and before.card == card else None
+        if same is not None and self._states.get(folder) == state:
+            return same
         if folder.parent != BUILT_IN:
             await run(self._executor, self._try_folder, folder)
-        model, expected = await run(self._executor, self._load_files, folder)
+        model, expected = await run(self._executor, self._load_files, folder, same)
         if expected is not None:
             await golden.check(model, decoder, expected, self._golden_seconds)
+        self._states[folder] = state
         return model
 
-    def _load_files(self, folder: Path) -> tuple[Model, golden.Golden | None]:
+    def _load_files(self, folder: Path, same: Model | None) -> tuple[Model, golden.Golden | None]:
         files = model_folder.read(folder)
-        return self._load_model(files.card, files.content), files.golden
+        return same or self._load_model(files.card, files.content), files.golden
 
     def _note(self, folder: Path, model: Model | ModelUnusable, serving: Mapping[str, Model], found: Catalog) -> None:
         name = folder.name

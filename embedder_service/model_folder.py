@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,19 @@ def read_card(folder: Path) -> ModelCard:
     if card.name != folder.name:
         raise ModelUnusable(f"{CARD}: name is {card.name!r}, and the folder's is {folder.name!r}")
     return card
+
+
+def state(folder: Path) -> Sequence[object]:
+    """Return what differs once model.onnx or golden.json is another file, or was written to. Cheap; never raises."""
+    return [_state(folder / name) for name in (NETWORK, FILE)]
+
+
+def _state(path: Path) -> Sequence[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _network(path: Path, card: ModelCard) -> bytes:

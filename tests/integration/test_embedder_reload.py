@@ -104,6 +104,21 @@ async def test_a_new_version_that_is_wrong_leaves_the_old_one_serving(caller: Ca
     assert await caller.fingerprints("mine") == before
 
 
+async def test_a_file_that_was_changed_beside_its_card_is_noticed(caller: Caller, tmp_path: Path) -> None:
+    before = await caller.fingerprints("mine")
+    network, content = tmp_path / "mine" / "model.onnx", (tmp_path / "mine" / "model.onnx").read_bytes()
+    network.write_bytes(b"junk")
+    (refused,) = (await caller.reload()).refused
+    assert (refused.name, refused.problem[:24]) == ("mine", "the sha256 of model.onnx")
+    assert await caller.fingerprints("mine") == before
+    network.write_bytes(content)
+    assert await caller.reload() == model_admin_pb2.ReloadModelsResponse()
+    put_golden(tmp_path / "mine", [1, 0, 0])
+    (refused,) = (await caller.reload()).refused
+    assert refused.problem.startswith("it does not give its golden vectors here")
+    assert await caller.fingerprints("mine") == before
+
+
 async def test_a_folder_whose_name_is_not_utf_8_is_refused_by_name(caller: Caller, tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff-\xfe")).mkdir()
     put(tmp_path, "other", 0.25)
