@@ -1,13 +1,29 @@
-"""Whether a server's port is open.
+"""Whether a server's port can be opened, and is open.
 
 gRPC closes it, and says so to nobody, where it gets a call whose path is not UTF-8 (grpcio 1.85). Only a new process
 opens it again, so this one must not stay about and look healthy.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _CONNECT_SECONDS = 1.0
+
+
+@contextmanager
+def opening(host: str, port: int) -> Iterator[None]:
+    """Open a port in the block.
+
+    Raises:
+        SystemExit: that cannot be done.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError):  # gRPC raises the latter, and does not say why
+        raise SystemExit(
+            f"no server can listen on {host}:{port}: the port is in use, or the address or port is not for this process"
+        ) from None
 
 
 async def until(stop: asyncio.Event, host: str, port: int, *, interval_seconds: float) -> None:

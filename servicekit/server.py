@@ -89,9 +89,8 @@ async def run(
         started: Told the ports once calls are accepted.
 
     Raises:
-        RuntimeError, OSError: a port is taken.
         ConnectionRefusedError: gRPC has closed the port by itself.
-        SystemExit: certificates or tokens cannot be used.
+        SystemExit: a port is taken, or certificates or tokens cannot be used.
     """
     on_signals = stop is None
     stop = stop or stopping.on_signals()
@@ -159,7 +158,8 @@ async def _health_server(health: Health, settings: ServerSettings) -> AsyncItera
     """Health on a port of its own answers even when the service's port is full, or speaks TLS, which probes cannot."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    port = server.add_insecure_port(f"{settings.host}:{settings.health_port}")
+    with listening.opening(settings.host, settings.health_port):
+        port = server.add_insecure_port(f"{settings.host}:{settings.health_port}")
     await server.start()
     try:
         yield port
@@ -199,7 +199,8 @@ async def _service_server(
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     if settings.reflects:
         reflection.add_to(server, [service.name for service in app.services])
-    port = guard.listen(server, f"{settings.host}:{settings.port}")
+    with listening.opening(settings.host, settings.port):
+        port = guard.listen(server, f"{settings.host}:{settings.port}")
     await server.start()
     try:
         yield server, port
