@@ -23,6 +23,7 @@ from embedder_service.metrics import EmbedderMetrics
 from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, available_providers
 from embedder_service.pictures import Limits
+from embedder_service.ports import ImageDecoder
 from embedder_service.reading import UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
@@ -40,6 +41,8 @@ from servicekit.server import App, Service
 _NAME = embedder_pb2.DESCRIPTOR.services_by_name["EmbedderService"].full_name
 _INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _ADMIN = model_admin_pb2.DESCRIPTOR.services_by_name["ModelAdminService"].full_name
+_GOLDEN_LIMITS = Limits(max_bytes=2**20, max_pixels=2**20, max_side_px=1024, max_jpeg_scans=1)
+_GOLDEN_ALLOWANCE = Allowance(cpu_seconds=10.0, memory_bytes=1536 * 2**20)
 _log = structlog.get_logger()
 
 
@@ -76,7 +79,12 @@ async def build(settings: EmbedderSettings) -> AsyncIterator[App]:
             _uris(settings, reading) as reader,
         ):
             folders = ModelFolders(
-                _repositories(settings), partial(OnnxModel, engine=engine), _trial(settings), decoder, loading
+                _repositories(settings),
+                partial(OnnxModel, engine=engine),
+                _trial(settings),
+                _golden_decoder,
+                loading,
+                golden_seconds=settings.trial_seconds,
             )
             async with _kept_in_step(Reloader(folders, registry), registry) as reloader:
                 yield _app(settings, Embedder(registry, decoder, reader), registry, reloader, metrics)
@@ -120,6 +128,16 @@ async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[
         files = FolderReader(threads, prefixes.folders, max_bytes)
         seconds = settings.uri_timeout_seconds
         yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
+
+
+@asynccontextmanager
+async def _golden_decoder() -> AsyncIterator[ImageDecoder]:
+    """Decode pictures of our own, which no limit on callers' pictures is meant for; the first one starts a process."""
+    pool = DecoderPool(1, _GOLDEN_LIMITS, _GOLDEN_ALLOWANCE)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 def _trial(settings: EmbedderSettings) -> Trial:

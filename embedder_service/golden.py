@@ -4,6 +4,7 @@ They lie in a model's folder as golden.json. A model whose vectors do not match 
 Runtime, another processor or other preprocessing would give vectors that do not compare with those that are stored.
 """
 
+import asyncio
 import base64
 import struct
 from collections.abc import Sequence
@@ -75,28 +76,40 @@ class Golden(BaseModel):
         return stacked
 
 
-async def vectors(model: Model, decoder: ImageDecoder, at_once: int = COUNT) -> Vectors:
-    """Return what a model makes of the pictures, in batches of `at_once`, each vector divided by its length."""
+async def vectors(
+    model: Model, decoder: ImageDecoder, at_once: int = COUNT, *, seconds: float | None = None
+) -> Vectors:
+    """Return what a model makes of the pictures, in batches of `at_once`, each vector divided by its length.
+
+    Raises:
+        TimeoutError: its runs took over `seconds`.
+    """
     geometry = model.card.preprocessing.geometry
     decoded = [await decoder.decode(content, [geometry]) for content in pictures()]
     batches = [decoded[start : start + at_once] for start in range(0, len(decoded), at_once)]
-    outputs = [await model.infer([image.pixels[0] for image in batch]) for batch in batches]
+    async with asyncio.timeout(seconds):
+        outputs = [await model.infer([image.pixels[0] for image in batch]) for batch in batches]
     rows = np.concatenate(outputs).astype(np.float64)
     units: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return units
 
 
-async def check(model: Model, decoder: ImageDecoder, golden: Golden) -> float:
+async def check(model: Model, decoder: ImageDecoder, golden: Golden, seconds: float) -> float:
     """Hold a model against its golden vectors, and return the least cosine with them.
 
     Raises:
-        ModelUnusable: they are those of other preprocessing or of another network, or do not come out here.
+        ModelUnusable: they are those of other preprocessing or of another network, or do not come out here, or not
+            within `seconds`.
     """
     if golden.fingerprint != model.card.fingerprint:
         renew = "where the change is meant, run: likeness-models verify --renew"
         raise ModelUnusable(f"{FILE} is of another network or preprocessing than model.toml says; {renew}")
     expected = golden.rows(model.card.dimension)
-    worst = float((expected.astype(np.float64) * await vectors(model, decoder)).sum(axis=1).min())
+    try:
+        found = await vectors(model, decoder, seconds=seconds)
+    except TimeoutError:
+        raise ModelUnusable(f"its run over the golden pictures did not end within {seconds:g} seconds") from None
+    worst = float((expected.astype(np.float64) * found).sum(axis=1).min())
     if not worst >= golden.min_cosine:
         problem = f"the least cosine with them is {worst:.6f}, and must be at least {golden.min_cosine}"
         raise ModelUnusable(f"it does not give its golden vectors here: {problem}")

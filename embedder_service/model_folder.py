@@ -1,7 +1,10 @@
 """One model's folder: model.toml, model.onnx and golden.json, read and held against each other."""
 
 import hashlib
+import os
+import stat
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +36,13 @@ class ModelFiles:
 
 
 def below(repository: Path) -> list[Path]:
-    """Return the folders that are meant as models, in order of name.
+    """Return the folders that are meant as models, in order of name; with what may be one, and cannot be looked at.
 
     Raises:
         OSError: the repository cannot be read.
     """
     found = sorted(repository.iterdir())
-    return [folder for folder in found if folder.is_dir() and not folder.name.startswith(_NO_MODELS)]
+    return [folder for folder in found if not folder.name.startswith(_NO_MODELS) and _may_be_folder(folder)]
 
 
 def read(folder: Path) -> ModelFiles:
@@ -66,9 +69,24 @@ def read_card(folder: Path) -> ModelCard:
         raise ModelUnusable(f"{CARD}: {problems}") from None
     except ValueError as error:  # not TOML, or not UTF-8
         raise ModelUnusable(f"{CARD}: {error}") from None
+    except RecursionError:
+        raise ModelUnusable(f"{CARD}: its values are nested too deeply") from None
     if card.name != folder.name:
         raise ModelUnusable(f"{CARD}: name is {card.name!r}, and the folder's is {folder.name!r}")
     return card
+
+
+def state(folder: Path) -> Sequence[object]:
+    """Return what differs once model.onnx or golden.json is another file, or was written to. Cheap; never raises."""
+    return [_state(folder / name) for name in (NETWORK, FILE)]
+
+
+def _state(path: Path) -> Sequence[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _network(path: Path, card: ModelCard) -> bytes:
@@ -83,13 +101,29 @@ def _network(path: Path, card: ModelCard) -> bytes:
 
 
 def _golden(path: Path) -> Golden | None:
-    return Golden.read(_read(path, MAX_FILE_BYTES)) if path.exists() else None
+    return Golden.read(_read(path, MAX_FILE_BYTES)) if os.path.lexists(path) else None
+
+
+def _may_be_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return True  # whoever reads it is told what is wrong
 
 
 def _read(path: Path, limit: int | None = None) -> bytes:
     try:
-        if limit is not None and path.stat().st_size > limit:
-            raise ModelUnusable(f"{path.name} has {path.stat().st_size:,} bytes; the limit is {limit:,}")
-        return path.read_bytes()
+        with open(path, "rb", opener=_opened) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelUnusable(f"{path.name} is no regular file")
+            content = file.read() if limit is None else file.read(limit + 1)
     except OSError as error:
         raise ModelUnusable(f"{path.name} cannot be read: {error.strerror}") from None
+    if limit is not None and len(content) > limit:
+        raise ModelUnusable(f"{path.name} has over {limit:,} bytes, which is the limit")
+    return content
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open without waiting: a pipe that nobody writes to would be waited for without an end."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -73,7 +73,7 @@ class OnnxModel(Model):
     async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
         """See Model."""
         options = ort.RunOptions()
-        run = partial(self._run, self._sessions.alone if alone else self._sessions.beside, images, options)
+        run = partial(self._run, self._sessions, images, options, alone=alone)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._engine.executor, run)
         except asyncio.CancelledError:
@@ -86,10 +86,14 @@ class OnnxModel(Model):
         del self._sessions
         _give_memory_back()
 
-    def _run(self, session: ort.InferenceSession, batch: Sequence[Pixels], options: ort.RunOptions) -> Vectors:
+    def _run(
+        self, sessions: "_Sessions", batch: Sequence[Pixels], options: ort.RunOptions, *, alone: bool = True
+    ) -> Vectors:
+        """Hold all of `sessions` to the end: a run that was cancelled may outlast close(), and reads the weights."""
         began = time.monotonic()
         feed = {self._input_name: self._input.build(batch)}
         self._engine.observer.prepared(self._card.name, time.monotonic() - began)
+        session = sessions.alone if alone else sessions.beside
         (output,) = session.run([self._card.preprocessing.output_tensor], feed, options)
         return pool(output, self._card.preprocessing)
 
@@ -101,7 +105,7 @@ class OnnxModel(Model):
         timer = threading.Timer(self._engine.trial_seconds, _terminate, [options])
         timer.start()
         try:
-            vectors = self._run(self._sessions.alone, list(noise), options)
+            vectors = self._run(self._sessions, list(noise), options)
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
             raise ModelUnusable(f"its trial run failed: {first_line(error)}") from None
         finally:

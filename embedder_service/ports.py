@@ -128,7 +128,10 @@ class Catalog:
     models: dict[str, Model] = field(default_factory=dict)
     """Those that can be served, by name, in order of name."""
     refused: dict[str, str] = field(default_factory=dict)
-    """What is wrong with the others, by name; a name may be served all the same, from elsewhere or from before."""
+    """What is wrong with the others, by name; a name may be served all the same, from elsewhere or from before.
+
+    In order of name; folders of models that cannot be read are in it by their paths.
+    """
 
 
 class ModelSource(Protocol):

@@ -23,5 +23,12 @@ class ModelAdminServicer(model_admin_pb2_grpc.ModelAdminServiceServicer):
             added=change.added,
             replaced=change.replaced,
             removed=change.removed,
-            refused=[pb.RefusedModel(name=name, problem=problem) for name, problem in change.refused.items()],
+            refused=[
+                pb.RefusedModel(name=_text(name), problem=_text(problem)) for name, problem in change.refused.items()
+            ],
         )
+
+
+def _text(text: str) -> str:
+    """Return what a message can hold: a folder's name need not be UTF-8."""
+    return text.encode(errors="replace").decode()

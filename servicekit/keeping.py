@@ -13,6 +13,8 @@ from typing import Self
 import grpc
 import structlog
 
+from servicekit import listening
+
 Open = Callable[[int], Awaitable[tuple[grpc.aio.Server, int]]]
 """Starts a server on a port, 0 for a free one, and returns it with the port that it has."""
 _CONNECT_SECONDS = 1.0
@@ -30,8 +32,13 @@ class KeptServer:
         self._given_up: list[grpc.aio.Server] = []
 
     async def __aenter__(self) -> Self:
-        """Start it."""
-        self.server, self.port = await self._open(self.port)
+        """Start it.
+
+        Raises:
+            SystemExit: the port cannot be opened.
+        """
+        with listening.opening(self._host, self.port):
+            self.server, self.port = await self._open(self.port)
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

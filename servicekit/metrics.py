@@ -29,7 +29,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
-from servicekit import followed
+from servicekit import followed, listening
 from servicekit.errors import ServiceError
 from servicekit.followed import Followed
 
@@ -223,10 +223,11 @@ async def served(metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
     """Tell the metrics to whoever asks, in plain HTTP, and give the port; scrapes run on threads of their own.
 
     Raises:
-        OSError: the port is taken.
+        SystemExit: the port is taken.
     """
     kind = _Server6 if ":" in host else _Server
-    server = make_server(host.strip("[]"), port, make_wsgi_app(metrics.registry), kind, _Handler)
+    with listening.opening(host, port):
+        server = make_server(host.strip("[]"), port, make_wsgi_app(metrics.registry), kind, _Handler)
     loop = asyncio.get_running_loop()
     loop.add_reader(server.fileno(), server.handle_request)
     try:

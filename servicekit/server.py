@@ -90,8 +90,7 @@ async def run(
         started: Told the ports once calls are accepted.
 
     Raises:
-        RuntimeError, OSError: a port is taken.
-        SystemExit: certificates or tokens cannot be used.
+        SystemExit: a port is taken, or certificates or tokens cannot be used.
     """
     on_signals = stop is None
     stop = stop or stopping.on_signals()

@@ -125,6 +125,13 @@ def average_colour(side: int = 8, bias: float = 0) -> bytes:
     return network(MEAN, add, inputs=[("input", FLOAT, ["n", 3, side, side])], bias=np.array(bias, np.float32))
 
 
+def constant(values: list[float]) -> bytes:
+    """A network that gives the same whatever it sees."""
+    zero = node("Mul", ["mean", "nothing"], ["zero"])
+    total = node("Add", ["zero", "values"], ["feature"])
+    return network(MEAN, zero, total, nothing=np.array(0, np.float32), values=np.array(values, np.float32))
+
+
 def relative_colour() -> bytes:
     """As average_colour, over the brightest: 0/0 for a black picture."""
     return network(
@@ -160,10 +167,26 @@ def counting(times: int) -> bytes:
 
 def endless_on_black() -> bytes:
     """The average colour; but where a batch has only black pictures, it counts to 2^62 first."""
+    return _endless_where(
+        node("ReduceMax", ["input"], ["most"], keepdims=0), node("Equal", ["most", "zero"], ["is_endless"])
+    )
+
+
+def endless_on_four() -> bytes:
+    """The average colour; but where a batch has four pictures, it counts to 2^62 first."""
+    return _endless_where(
+        node("Constant", [], ["first"], value_int=0),
+        node("Constant", [], ["four"], value_int=4),
+        node("Shape", ["input"], ["shape"]),
+        node("Gather", ["shape", "first"], ["size"]),
+        node("Equal", ["size", "four"], ["is_endless"]),
+    )
+
+
+def _endless_where(*nodes: onnx.NodeProto) -> bytes:
     return network(
-        node("ReduceMax", ["input"], ["most"], keepdims=0),
-        node("Equal", ["most", "zero"], ["is_black"]),
-        node("Where", ["is_black", "many", "once"], ["times"]),
+        *nodes,
+        node("Where", ["is_endless", "many", "once"], ["times"]),
         *_slowly("times"),
         zero=np.array(0, np.float32),
         many=np.array(2**62),

@@ -28,7 +28,10 @@ def add(
         int | None, typer.Option(min=1, max=4096, help="Side of the input, where the graph leaves it free; 224.")
     ] = None,
     resize_px: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Shorter side before the middle is cut out.")
+        int | None,
+        typer.Option(
+            min=1, max=4096, help="Shorter side before the middle is cut out, in place of a preset's stretching."
+        ),
     ] = None,
     resize_filter: Annotated[options.Filter | None, typer.Option(help="Pillow's filter, if not the preset's.")] = None,
     decoding: Annotated[

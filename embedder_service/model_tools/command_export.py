@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from embedder_service.model_tools import adding, keras_export, options, storing, terminal
-from embedder_service.model_tools.errors import ToolError
+from embedder_service.model_tools.errors import WrongUse
 from embedder_service.model_tools.graph import Network
 
 _KNOWN = [f"keras:{name}" for name in keras_export.NETWORKS]
@@ -34,7 +34,7 @@ def export(
     mode `caffe` does, after being stretched to 224 x 224.
     """
     if network not in _KNOWN:
-        raise ToolError(f"there is no {network!r} to export; there are {', '.join(_KNOWN)}")
+        raise WrongUse(f"there is no {network!r} to export; there are {', '.join(_KNOWN)}")
     kind = network.partition(":")[2]
     graph = Network.parse(keras_export.to_onnx(keras_export.network(kind, weights, seed)))
     wishes = adding.Wishes(

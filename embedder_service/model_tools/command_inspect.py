@@ -1,6 +1,7 @@
 """`likeness-models list`, `show` and `verify`: what the folders hold, and whether it still gives what it gave."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def list_models(*, models: options.Repository = options.HERE) -> None:
     """List the models of a folder, those too that the embedder would refuse."""
     made = terminal.table(str(models), "name", "dimension:right", "MB:right", "fingerprint", "licence", "description")
     for each in _folders(models, ()):
-        made.add_row(Text(each.name), *_row(each))
+        made.add_row(Text(os.fsencode(each.name).decode(errors="replace")), *_row(each))
     terminal.show(made)
 
 

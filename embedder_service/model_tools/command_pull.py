@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from embedder_service.model_tools import options, terminal
-from embedder_service.model_tools.errors import ToolError
+from embedder_service.model_tools.errors import WrongUse
 from embedder_service.model_tools.pulling import pull as pull_entry
 from embedder_service.model_tools.zoo import BASE, CATALOGUE
 
@@ -31,7 +31,7 @@ def pull(
         _list()
         return
     if entry not in CATALOGUE:
-        raise ToolError(f"the catalogue has no {entry!r}; it has {', '.join(CATALOGUE)}")
+        raise WrongUse(f"the catalogue has no {entry!r}; it has {', '.join(CATALOGUE)}")
     terminal.run(pull_entry(CATALOGUE[entry], models, mirror, name=name, replace=replace))
 
 

@@ -8,7 +8,8 @@ import typer
 
 from embedder_service.model_card import ModelCard
 from embedder_service.model_tools import options, photos, quantising, storing, terminal, workbench
-from embedder_service.model_tools.errors import ToolError
+from embedder_service.model_tools.errors import ToolError, WrongUse
+from embedder_service.model_tools.graph import Network
 
 # Integer sums saturate on processors without VNNI: the same picture may have a slightly other vector there.
 _MIN_COSINE = 0.99
@@ -27,7 +28,7 @@ def quantize(
     models: options.Repository = options.HERE,
     variant: Annotated[str | None, typer.Option("--name", "-n", help="The variant's name; else NAME-int8.")] = None,
     most: Annotated[int, typer.Option("--most", min=40, help="Photographs to take at the most.")] = 600,
-    calibrate: Annotated[int, typer.Option(min=10, help="How many of them to calibrate with.")] = 100,
+    calibrate: Annotated[int, typer.Option(min=10, help="How many of them to calibrate with; half at the most.")] = 100,
     method: Annotated[
         Literal["MinMax", "Percentile", "Entropy"], typer.Option(help="How the range of an activation is found.")
     ] = "MinMax",
@@ -43,6 +44,11 @@ def quantize(
     measured: how many of each one's 10 nearest neighbours it finds too, and how much faster it runs on this machine,
     alone and on one thread. Both go into its description.
     """
+    if most - calibrate <= quantising.NEIGHBOURS:
+        raise WrongUse(
+            f"--calibrate {calibrate} leaves {max(0, most - calibrate)} of --most {most} photographs to measure with; "
+            f"more than {quantising.NEIGHBOURS} are needed"
+        )
     task = _Task(models / name, photographs, most, calibrate, method)
     card, content, worth, count = terminal.run(_quantised(task, variant or f"{name}-int8"[:_NAME_CHARS]))
     said = (
@@ -67,6 +73,8 @@ class _Task:
 async def _quantised(task: _Task, name: str) -> tuple[ModelCard, bytes, quantising.Worth, int]:
     async with workbench.opened(threads=1) as bench:
         files = bench.read(task.model)
+        if Network.parse(files.content).is_quantised:
+            raise ToolError(f"{task.model} is in 8-bit integers already")
         found = await photos.read(task.photographs, bench.decoder, files.card.preprocessing.geometry, task.most)
         step = max(2, len(found) // task.calibrate)
         others = [photo for place, photo in enumerate(found) if place % step]

@@ -114,6 +114,11 @@ class Network:
         """Name of its first output."""
         return self._graph.output[0].name
 
+    @property
+    def is_quantised(self) -> bool:
+        """Whether it computes in 8-bit integers, in all of it or in parts."""
+        return any(node.op_type in _QUANTISED for node in self._graph.node)
+
     def operations(self) -> list[Operation]:
         """Return its nodes, in the order in which they run."""
         constants = {tensor.name: tensor for tensor in self._constants()}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from embedder_service.model_tools.errors import ToolError
+from embedder_service.model_tools.errors import WrongUse
 from embedder_service.model_tools.presets import PRESETS
 
 Repository = Annotated[
@@ -30,8 +30,8 @@ def require_preset(name: str) -> str:
     """Return the name of a preset.
 
     Raises:
-        ToolError: there is none of that name.
+        WrongUse: there is none of that name.
     """
     if name not in PRESETS:
-        raise ToolError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+        raise WrongUse(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
     return name

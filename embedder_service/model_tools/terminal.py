@@ -19,7 +19,7 @@ _errors = Console(stderr=True, highlight=False)
 
 
 class Commands(TyperGroup):
-    """The commands. What one cannot do is a red line on stderr, and 1 the exit status."""
+    """The commands. What one cannot do is a red line on stderr, and its status the exit status."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -27,7 +27,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except ToolError as problem:
             say(str(problem), "red")
-            raise typer.Exit(1) from None
+            raise typer.Exit(problem.status) from None
 
 
 def quieten() -> None:

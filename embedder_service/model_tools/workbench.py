@@ -58,7 +58,7 @@ class Workbench:
     async def check(self, model: Model, expected: golden.Golden) -> float:
         """Hold a model against its golden vectors; return the least cosine with them."""
         try:
-            return await golden.check(model, self.decoder, expected)
+            return await golden.check(model, self.decoder, expected, _TRIAL_SECONDS)
         except ModelUnusable as problem:
             raise ToolError(f"{model.card.name}: {problem}") from None
 

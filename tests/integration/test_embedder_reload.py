@@ -1,16 +1,20 @@
 """Models are added, replaced and removed while the embedder answers calls."""
 
 import asyncio
+import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 
+from embedder_service import golden
 from embedder_service.app import build
 from embedder_service.model_card import ModelCard
 from likeness.v1 import embedder_pb2, embedder_pb2_grpc, model_admin_pb2, model_admin_pb2_grpc, types_pb2
@@ -34,6 +38,13 @@ def put(repository: Path, name: str, bias: float) -> str:
     made.rename(repository / name)
     shutil.rmtree(repository / ".making")
     return ModelCard.model_validate(fields).fingerprint
+
+
+def put_golden(folder: Path, vector: Sequence[float]) -> None:
+    """Have golden.json say that every golden picture has this vector."""
+    made = ModelCard.model_validate(tomllib.loads((folder / "model.toml").read_text()))
+    rows = np.array([vector] * golden.COUNT, np.float32)
+    (folder / golden.FILE).write_text(golden.Golden.of(made.fingerprint, rows).text())
 
 
 class Caller:
@@ -93,6 +104,31 @@ async def test_a_new_version_that_is_wrong_leaves_the_old_one_serving(caller: Ca
     assert await caller.fingerprints("mine") == before
 
 
+async def test_a_file_that_was_changed_beside_its_card_is_noticed(caller: Caller, tmp_path: Path) -> None:
+    before = await caller.fingerprints("mine")
+    network, content = tmp_path / "mine" / "model.onnx", (tmp_path / "mine" / "model.onnx").read_bytes()
+    network.write_bytes(b"junk")
+    (refused,) = (await caller.reload()).refused
+    assert (refused.name, refused.problem[:24]) == ("mine", "the sha256 of model.onnx")
+    assert await caller.fingerprints("mine") == before
+    network.write_bytes(content)
+    assert await caller.reload() == model_admin_pb2.ReloadModelsResponse()
+    put_golden(tmp_path / "mine", [1, 0, 0])
+    (refused,) = (await caller.reload()).refused
+    assert refused.problem.startswith("it does not give its golden vectors here")
+    assert await caller.fingerprints("mine") == before
+
+
+async def test_a_folder_whose_name_is_not_utf_8_is_refused_by_name(caller: Caller, tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff-\xfe")).mkdir()
+    put(tmp_path, "other", 0.25)
+    change = await caller.reload()
+    assert list(change.added) == ["other"]
+    assert [(each.name, each.problem) for each in change.refused] == [
+        ("?-?", "model.toml cannot be read: No such file or directory")
+    ]
+
+
 async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: Caller, tmp_path: Path) -> None:
     """Each call gets one version whole, and the last one that was put there is what serves in the end."""
     seen: set[str] = set()
@@ -110,6 +146,16 @@ async def test_no_call_fails_while_a_model_is_replaced_again_and_again(caller: C
     await asyncio.gather(*calls)
     assert await caller.fingerprints("mine") == {last}
     assert len(seen) > 1
+
+
+async def test_no_limit_on_callers_pictures_is_one_on_golden_pictures(serve: Serve, tmp_path: Path) -> None:
+    content = embedder_models.constant([1, 0, 0])
+    put_golden(embedder_models.write(tmp_path, embedder_models.card("fixed", content, 3), content), [1, 0, 0])
+    limits = {"max_image_bytes": 10, "max_image_side_px": 1, "max_image_pixels": 1, "decode_cpu_seconds": 0.01}
+    server = await serve(build, settings(tmp_path, built_in_models=False, **limits))
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        models = (await Caller(channel).embedder.ListModels(embedder_pb2.ListModelsRequest())).models
+    assert [model.name for model in models] == ["fixed"]
 
 
 def process(repository: Path, **more: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:

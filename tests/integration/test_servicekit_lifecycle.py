@@ -144,7 +144,9 @@ async def test_a_port_that_is_taken_ends_the_second_server() -> None:
             assert second.stderr is not None
             output = await asyncio.wait_for(second.stderr.read(), PATIENCE_SECONDS)
             assert await second.wait() != 0
-            assert port in output.decode()
+            said = output.decode().splitlines()
+            assert [line for line in said if f":{port}: the port is in use" in line] == said[-1:]
+            assert "Traceback" not in output.decode()
 
 
 async def test_wrong_settings_end_the_server_with_all_of_them_named() -> None:

@@ -113,7 +113,7 @@ async def test_the_process_is_told_of_too(serve: Serve) -> None:
 async def test_a_port_that_is_taken_ends_the_server(serve: Serve) -> None:
     running = await serve(probe.build_with(probe.nothing), ProbeSettings())
     port = int(running.metrics_url.split(":")[2].split("/")[0])
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(SystemExit, match=f"{port}: the port is in use"):
         await server.run(probe.build_with(probe.nothing), ProbeSettings(metrics_port=port), stop=asyncio.Event())
 
 

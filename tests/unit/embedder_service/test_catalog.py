@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,12 @@ def load(thread: ThreadPoolExecutor, decoder: DecoderPool) -> Load:
     async def from_folders(*repositories: Path) -> Catalog:
         engine = Engine(thread, threads=1, trial_seconds=0.5)
         return await ModelFolders(
-            repositories, partial(OnnxModel, engine=engine), lambda _: None, decoder, thread
+            repositories,
+            partial(OnnxModel, engine=engine),
+            lambda _: None,
+            lambda: nullcontext(decoder),
+            thread,
+            golden_seconds=0.5,
         ).load({})
 
     return from_folders
@@ -58,18 +65,33 @@ def with_text(text: str) -> Write:
     return lambda repository: (write(repository, card("wrong", GOOD, 3), GOOD) / "model.toml").write_text(text)
 
 
-def with_golden(**fields: Any) -> Write:
+def special(name: str, make: Callable[[Path], object]) -> Write:
+    """A folder with something else than a file in the place of a file."""
+
+    def write_both(repository: Path) -> None:
+        path = write(repository, card("wrong", GOOD, 3), GOOD) / name
+        path.unlink(missing_ok=True)
+        make(path)
+
+    return write_both
+
+
+def to_a_long_name(path: Path) -> None:
+    path.symlink_to("a" * 300)
+
+
+def with_golden(content: bytes = GOOD, **fields: Any) -> Write:
     """Golden vectors that are right in all but what is said here."""
 
     def write_both(repository: Path) -> None:
-        fingerprint = ModelCard.model_validate(card("wrong", GOOD, 3)).fingerprint
+        fingerprint = ModelCard.model_validate(card("wrong", content, 3)).fingerprint
         right = {
             "pictures": "likeness-golden-1",
             "fingerprint": fingerprint,
             "min_cosine": 0.9999,
             "vectors": [BLACK] * 4,
         }
-        (write(repository, card("wrong", GOOD, 3), GOOD) / "golden.json").write_text(json.dumps(right | fields))
+        (write(repository, card("wrong", content, 3), content) / "golden.json").write_text(json.dumps(right | fields))
 
     return write_both
 
@@ -97,13 +119,6 @@ def weights_linked(link: Callable[[Path, Path], None]) -> Write:
     return write_both
 
 
-def constant(values: list[float]) -> bytes:
-    """A network that gives the same whatever it sees."""
-    zero = node("Mul", ["mean", "nothing"], ["zero"])
-    total = node("Add", ["zero", "values"], ["feature"])
-    return network(MEAN, zero, total, nothing=np.array(0, np.float32), values=np.array(values, np.float32))
-
-
 FIXED: list[Port] = [("input", FLOAT, [1, 3, 8, 8])]
 TWO: list[Port] = [INPUT, ("other", FLOAT, ["n", 3])]
 REDUCE = [MEAN, node("Identity", ["mean"], ["feature"])]
@@ -114,12 +129,27 @@ CASES: dict[str, tuple[Write, str]] = {
     "a field that is missing": (with_text('name = "wrong"'), "description: Field required; license: Field required"),
     "a contradiction": (model(crop="centre"), "preprocessing: .* crop = 'none'"),
     "no TOML": (with_text("name: wrong"), "model.toml: "),
+    "values in values": (with_text("a=" + "[" * 5000 + "]" * 5000), "model.toml: its values are nested too deeply"),
+    "a long model.toml": (with_text("#" * (2**20 + 1)), "model.toml has over 1,048,576 bytes, which is the limit"),
+    "a pipe for model.toml": (special("model.toml", os.mkfifo), "model.toml is no regular file"),
+    "a pipe for model.onnx": (special("model.onnx", os.mkfifo), "model.onnx is no regular file"),
+    "a pipe for golden.json": (special("golden.json", os.mkfifo), "golden.json is no regular file"),
+    "a device for golden.json": (special("golden.json", lambda at: at.symlink_to("/dev/zero")), "no regular file"),
+    "a link to no name": (
+        lambda repository: to_a_long_name(repository / "wrong"),
+        "cannot be read: File name too long",
+    ),
+    "a link to no golden.json": (special("golden.json", to_a_long_name), "golden.json cannot be read: File name too l"),
     "another name": (with_card(name="right"), "name is 'right', and the folder's is 'wrong'"),
     "no model.toml": (without("model.toml"), "model.toml cannot be read: No such file"),
     "golden vectors of another model": (with_golden(fingerprint="0" * 64), "golden.json is of another network or prep"),
     "golden vectors that differ": (
         with_golden(vectors=[BLACK] * 4),
         "does not give its golden vectors here: the least",
+    ),
+    "golden pictures that it never ends on": (
+        with_golden(embedder_models.endless_on_four()),
+        "its run over the golden pictures did not end within 0.5 seconds",
     ),
     "golden vectors too few": (with_golden(vectors=[BLACK]), "golden.json: wanted are 4 vectors of 3 numbers"),
     "golden vectors too short": (
@@ -150,9 +180,9 @@ CASES: dict[str, tuple[Write, str]] = {
     "another element type": (model(dtype="uint8", scale=1.0), r"is a tensor\(float\), and model.toml says uint8"),
     "bytes for floats": (model(embedder_models.flat("input", UINT8, ["n", 3, 8, 8]), 192), "model.toml says float32"),
     "two inputs": (model(network(*REDUCE, inputs=TWO)), "the graph has 2 inputs"),
-    "no numbers": (model(constant([np.nan, 1, 1])), "infinite or not numbers"),
-    "infinity": (model(constant([np.inf, 1, 1])), "infinite or not numbers"),
-    "a vector of no length": (model(constant([0, 0, 0])), "a vector of length zero"),
+    "no numbers": (model(embedder_models.constant([np.nan, 1, 1])), "infinite or not numbers"),
+    "infinity": (model(embedder_models.constant([np.inf, 1, 1])), "infinite or not numbers"),
+    "a vector of no length": (model(embedder_models.constant([0, 0, 0])), "a vector of length zero"),
     "a network that never ends": (model(embedder_models.endless()), "its trial run failed: .*terminate flag"),
     "a batch it cannot take": (
         model(network(node("Reshape", ["input", "row"], ["feature"]), row=np.array([1, 192])), 192),
@@ -188,7 +218,7 @@ async def test_the_first_folder_of_a_name_is_served(load: Load, tmp_path: Path) 
     with capture_logs() as logs:
         found = await load(first.parent, second.parent)
     assert found.models["same"].card.preprocessing.scale == 1 / 255
-    assert not found.refused
+    assert found.refused == {"same": "another folder of this name came first"}
     assert [(line["folder"], line["problem"]) for line in logs if line["log_level"] == "error"] == [
         (str(second), "another folder of this name came first")
     ]
@@ -199,6 +229,7 @@ async def test_a_repository_that_is_not_there_is_said_and_the_others_are_served(
     with capture_logs() as logs:
         found = await load(tmp_path / "a", tmp_path / "b")
     assert list(found.models) == ["good"]
+    assert found.refused == {str(tmp_path / "a"): "it cannot be read: No such file or directory"}
     assert {"event": "model folder cannot be read", "folder": str(tmp_path / "a")}.items() <= logs[0].items()
 
 
@@ -212,6 +243,22 @@ async def test_what_is_no_model_is_passed_over(load: Load, tmp_path: Path) -> No
     assert not found.models
     assert not found.refused
     assert [line["log_level"] for line in logs] == ["info"]
+
+
+async def test_whatever_one_folder_raises_the_others_are_served(
+    thread: ThreadPoolExecutor, decoder: DecoderPool, tmp_path: Path
+) -> None:
+    def try_folder(folder: Path) -> None:
+        if folder.name == "wrong":
+            raise RuntimeError("no such luck\nand more of it")
+
+    for name in ("good", "wrong"):
+        write(tmp_path, card(name, GOOD, 3), GOOD)
+    load_model = partial(OnnxModel, engine=Engine(thread, threads=1, trial_seconds=10))
+    folders = ModelFolders([tmp_path], load_model, try_folder, lambda: nullcontext(decoder), thread, golden_seconds=10)
+    found = await folders.load({})
+    assert list(found.models) == ["good"]
+    assert found.refused == {"wrong": "it cannot be loaded: no such luck"}
 
 
 async def test_the_built_in_models_are_as_their_cards_say(load: Load) -> None:

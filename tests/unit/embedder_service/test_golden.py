@@ -59,7 +59,7 @@ async def test_other_preprocessing_gives_other_vectors(
     vectors = await golden.vectors(model(thread, content), decoder)
     other = model(thread, content, **change)
     with pytest.raises(ModelUnusable, match="does not give its golden vectors here"):
-        await golden.check(other, decoder, Golden.of(other.card.fingerprint, vectors))
+        await golden.check(other, decoder, Golden.of(other.card.fingerprint, vectors), 60)
 
 
 async def test_what_was_written_is_what_comes_out(
@@ -68,4 +68,4 @@ async def test_what_was_written_is_what_comes_out(
     content = (shared_data / "models" / "mobilenetv2.onnx").read_bytes()
     same = model(thread, content)
     written = Golden.of(same.card.fingerprint, await golden.vectors(same, decoder))
-    assert await golden.check(same, decoder, Golden.read(written.text().encode())) > 0.999999
+    assert await golden.check(same, decoder, Golden.read(written.text().encode()), 60) > 0.999999

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -79,15 +80,18 @@ async def test_only_the_output_asked_for_is_read(thread: ThreadPoolExecutor) -> 
 
 
 class Announcing(ThreadPoolExecutor):
-    """Says when it has begun on something."""
+    """Says when it has begun on something, and goes on with it once `go_on` is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, go_on: threading.Event | None = None) -> None:
         super().__init__(1)
         self.begun = threading.Event()
+        self._go_on = go_on
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         def run() -> Any:
             self.begun.set()
+            if self._go_on:
+                self._go_on.wait(10)
             return fn(*args, **kwargs)
 
         return super().submit(run)
@@ -104,6 +108,22 @@ async def test_a_run_that_nobody_waits_for_ends() -> None:
             await running
         async with asyncio.timeout(10):
             assert (await model.infer(PICTURES)).shape == (5, 3)
+
+
+async def test_the_weights_outlast_a_run_that_nobody_waits_for() -> None:
+    """A model may be closed while a run that was cancelled still goes on."""
+    hold = threading.Event()
+    with Announcing(hold) as thread:
+        model = threaded(thread)
+        kept = weakref.ref(model._sessions.weights)
+        running = asyncio.create_task(model.infer(PICTURES))
+        assert await asyncio.to_thread(thread.begun.wait, 10)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        model.close()
+        assert kept() is not None
+        hold.set()
 
 
 def threaded(thread: ThreadPoolExecutor, threads: int = 3) -> OnnxModel:

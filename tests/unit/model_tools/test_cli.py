@@ -1,6 +1,7 @@
 """The command, as an operator types it."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_nothing_is_left_of_what_fails(run: Run, file: Path, tmp_path: Path) -> 
 
 
 def test_an_unknown_preset_is_met_with_those_there_are(run: Run, file: Path) -> None:
-    result = run("add", str(file), "--preset", "keras", status=1)
+    result = run("add", str(file), "--preset", "keras", status=2)
     assert "there is no preset 'keras'; there are keras-caffe, keras-tf" in result.stderr
 
 
@@ -100,6 +101,20 @@ def test_models_are_listed_the_wrong_ones_too(run: Run, file: Path, tmp_path: Pa
     assert "My-net" in output
     assert "bro[red]ken" in output
     assert "refused: model.toml cannot be read: No such file or directory" in output
+
+
+def test_what_is_no_model_at_all_hides_none(run: Run, file: Path, tmp_path: Path) -> None:
+    add(run, file)
+    (tmp_path / "models" / "link").symlink_to("a" * 300)
+    Path(os.fsdecode(os.fsencode(tmp_path / "models") + b"/\xff")).mkdir()
+    os.mkfifo(tmp_path / "models" / os.fsdecode(b"\xff") / "model.toml")
+    output = run("list").stdout
+    assert "My-net" in output
+    assert "File name too long" in output
+    assert "model.toml is no regular file" in output
+    result = run("verify", status=1)
+    assert "My-net: gives its golden vectors" in result.stdout
+    assert "2 of 3 models would be refused" in result.stderr
 
 
 def test_a_model_is_shown_whole(run: Run, file: Path) -> None:
@@ -143,6 +158,7 @@ def test_a_variant_in_8_bits_is_measured_and_kept(run: Run, file: Path, tmp_path
     assert variant.card.preprocessing == original.card.preprocessing
     assert "recall@10" in variant.card.description
     run("verify")
+    assert "is in 8-bit integers already" in run("quantize", "My-net-int8", *options, status=1).stderr
 
 
 def test_a_variant_that_finds_other_neighbours_is_not_kept(run: Run, file: Path, tmp_path: Path) -> None:
@@ -151,6 +167,13 @@ def test_a_variant_that_finds_other_neighbours_is_not_kept(run: Run, file: Path,
     options: Sequence[str] = ("--photos", str(tmp_path / "photos"), "--calibrate", "20", "--min-recall", "1")
     assert "nothing is kept" in run("quantize", "My-net", *options, status=1).stderr
     assert not (tmp_path / "models" / "My-net-int8").exists()
+
+
+def test_photographs_must_be_left_to_measure_with(run: Run, file: Path, tmp_path: Path) -> None:
+    add(run, file)
+    photographs(tmp_path / "photos", 60)
+    options: Sequence[str] = ("--photos", str(tmp_path / "photos"), "--most", "50", "--calibrate", "50")
+    assert "--calibrate 50 leaves 0 of --most 50 photographs" in run("quantize", "My-net", *options, status=2).stderr
 
 
 def test_recall_counts_shared_neighbours() -> None:
@@ -171,5 +194,5 @@ def test_recall_counts_shared_neighbours() -> None:
 
 def test_the_catalogue_is_listed_and_unknown_networks_are_named(run: Run) -> None:
     assert "resnet50-v1-12" in run("pull").stdout
-    assert "the catalogue has no 'resnet'; it has resnet50-v1-12" in run("pull", "resnet", status=1).stderr
-    assert "there are keras:ResNet50, keras:VGG16" in run("export", "keras:NASNet", status=1).stderr
+    assert "the catalogue has no 'resnet'; it has resnet50-v1-12" in run("pull", "resnet", status=2).stderr
+    assert "there are keras:ResNet50, keras:VGG16" in run("export", "keras:NASNet", status=2).stderr
