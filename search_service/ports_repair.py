@@ -36,7 +36,7 @@ class Kind(Enum):
     LOST_COLLECTION = "LOST_COLLECTION"
     """Rows of a collection that has no record."""
     INCOMPLETE_IMAGE = "INCOMPLETE_IMAGE"
-    """An image without a record, of which no version has a row for every model."""
+    """An image without a record, of which no version has rows that one can be made of."""
     RENAMED_COLLECTION = "RENAMED_COLLECTION"
     """A collection that came back under another name, since its own is taken."""
     NO_DEFINITION = "NO_DEFINITION"

@@ -7,8 +7,9 @@ import pytest
 
 from search_service.ports import CollectionNotFound
 from search_service.ports_repair import Finding, Kind, Step
-from search_service.values import Metric, Outcome, Record, Row, RowKey
+from search_service.values import Binding, Metric, Outcome, Record, Row, RowKey
 from tests.unit.search_service.conftest import Core, new_image
+from tests.unit.search_service.test_model_change import with_new
 
 COUNT = 10
 
@@ -85,22 +86,81 @@ async def test_the_newest_complete_version_wins_and_the_others_are_swept(core: C
     assert core.rows() == 2
 
 
-def add_row(core: Core, place: int, image_id: str, generation: int) -> None:
+def add_row(core: Core, place: int, image_id: str, generation: int, like: Row | None = None) -> None:
     rows = list(core.vectors.spaces.values())[place]
-    like = next(iter(rows.values()))
+    like = like or next(iter(rows.values()))
     version = replace(like.record.version, image_id=image_id)
     row = Row(replace(like.record, version=version, generation=generation), like.vector)
     rows[RowKey(image_id, generation)] = row
 
 
-async def test_an_image_without_a_complete_version_is_named_and_its_rows_are_left(core: Core) -> None:
-    await core.put(new_image("x", 1))
-    add_row(core, 0, "y", 50)
-    core.records.lose_everything()
-    assert await rebuilt(core) == (1, [Finding(Kind.INCOMPLETE_IMAGE, "c", image_id="y")])
+async def test_images_from_before_a_model_come_back_with_the_models_that_they_have(core: Core) -> None:
+    """The activation was forced: seven of ten were never indexed with the new model."""
+    await core.put(*(new_image(f"x{i}", i) for i in range(COUNT)))
+    await core.models.add("c", Binding("new", "print-new", 6))
+    await core.put(*(with_new(new_image(f"x{i}", i)) for i in range(3)))
+    await core.models.activate("c", "new", "", force=True)
     core.records.now_ms += 5_000
     await core.sweeper.sweep()
-    assert core.rows() == 3
+    known, collection = await listing(core), await core.records.collection("c")
+    coverage = await core.records.coverage(collection.uid)
+    core.records.lose_everything()
+    assert await rebuilt(core) == (COUNT, [])
+    assert await listing(core) == known
+    assert await core.records.coverage(collection.uid) == coverage
+    assert (coverage.images, sorted(coverage.by_tag.values())) == (COUNT, [3, COUNT, COUNT])
+    assert await rebuilt(core) == (0, [])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 1000])
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_row_for_any_model_brings_an_image_back_and_no_other_space_is_claimed(
+    core: Core, monkeypatch: pytest.MonkeyPatch, place: int, batch: int
+) -> None:
+    monkeypatch.setattr("search_service.restore._BATCH", batch)
+    await core.put(*(new_image(name, 1) for name in ("w", "x", "z")))
+    add_row(core, place, "y", 50)
+    core.records.lose_everything()
+    assert await rebuilt(core) == (4, [])
+    tags = [binding.tag for binding in (await core.records.collection("c")).bindings]
+    assert [record.spaces for record in await listing(core)] == [(*tags,), (*tags,), (tags[place],), (*tags,)]
+    core.records.now_ms += 5_000
+    assert await core.sweeper.sweep() == 0
+
+
+async def test_half_of_a_write_that_redis_still_knows_is_not_brought_back(core: Core) -> None:
+    uid = (await core.records.collection("c")).uid
+    await core.put(new_image("x", 1))
+    (generation,) = await core.records.begin(uid, ["y"])
+    add_row(core, 1, "y", generation)
+    core.records.now_ms += 1_000_000
+    assert await rebuilt(core) == (0, [Finding(Kind.INCOMPLETE_IMAGE, "c", image_id="y")])
+    assert [record.version.image_id for record in await listing(core)] == ["x"]
+
+
+async def test_an_image_that_has_a_row_only_for_a_model_that_is_built_is_named(core: Core) -> None:
+    await core.put(new_image("x", 1))
+    await core.models.add("c", Binding("new", "print-new", 6))
+    add_row(core, 2, "y", 50, like=next(iter(next(iter(core.vectors.spaces.values())).values())))
+    core.records.lose_everything()
+    assert await rebuilt(core) == (1, [Finding(Kind.INCOMPLETE_IMAGE, "c", image_id="y")])
+
+
+async def test_half_of_a_version_takes_no_place_of_one_that_has_rows(core: Core) -> None:
+    """The record has lost one of its rows; a whole version takes its place, half of one only if it has none left."""
+    await core.put(new_image("x", 1), new_image("y", 2))
+    spaces = list(core.vectors.spaces.values())
+    for name in ("x", "y"):
+        add_row(core, 1, name, 9_000_000)
+    known = {record.version.image_id: record for record in await listing(core)}
+    del spaces[0][known["x"].key]
+    assert await rebuilt(core) == (0, [])
+    for space in spaces:
+        space.pop(known["x"].key, None)
+    assert await rebuilt(core) == (1, [])
+    records = await listing(core)
+    assert [record.generation for record in records] == [9_000_000, known["y"].generation]
+    assert len(records[0].spaces) == 1
 
 
 async def test_a_redis_put_back_to_an_earlier_time_gets_what_came_since(core: Core) -> None:
