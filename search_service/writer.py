@@ -88,8 +88,9 @@ class Writer:
             CollectionNotFound: there is no such collection.
             DuplicateId: an id stands twice.
             FingerprintMismatch: a vector was made by another version of its model.
-            InvalidField: an image breaks a rule, or a model's vector is missing or does not fit.
-            CollectionChanged: the collection got another model meanwhile.
+            InvalidField: an image breaks a rule, or a model's vector does not fit, or is missing in a collection whose
+                models are those that it was made with.
+            CollectionChanged: the collection got another model meanwhile, or may have: a vector is missing.
         """
         versions = [image.version for image in images]
         limits.require_batch([version.image_id for version in versions])
@@ -173,11 +174,10 @@ class Writer:
         await self._vectors.insert(binding.space, rows)
 
 
-def collection_changed(collection: Collection) -> CollectionChanged:
+def collection_changed(collection: Collection, problem: str = "") -> CollectionChanged:
     """Return the error that what was written was made for an earlier revision of a collection."""
-    return CollectionChanged(
-        f"collection {collection.name!r} got another model meanwhile", metadata={"collection": "changed"}
-    )
+    changed = f"collection {collection.name!r} got another model meanwhile"
+    return CollectionChanged(f"{problem}: {changed}" if problem else changed, metadata={"collection": "changed"})
 
 
 _KNOWN = {
@@ -257,7 +257,9 @@ def _require_fit(collection: Collection, image: NewImage, field: str) -> None:
 
 
 def _missing(collection: Collection, binding: Binding, field: str) -> ServiceError:
-    if binding.building:
-        # The vectors were made for the collection as it was before this model came.
-        return collection_changed(collection)
-    return invalid_field(field, f"no vector of model {binding.model!r}")
+    problem = f"no vector of model {binding.model!r}"
+    if collection.revision > 1:
+        # The vectors may have been made for the collection as it was before this model came. It may be searched with
+        # by now, and when it came is written nowhere: who leaves out one of old is told to look again too.
+        return collection_changed(collection, problem)
+    return invalid_field(field, problem)

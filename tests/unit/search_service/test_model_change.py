@@ -102,6 +102,18 @@ async def test_a_write_begun_before_is_refused_as_a_whole(core: Core, changes: M
     assert await core.records.count(old.uid) == 0
 
 
+@pytest.mark.parametrize("replaced", ["", "a"])
+async def test_a_write_begun_before_a_model_came_is_begun_anew_though_searches_use_it_by_now(
+    core: Core, changes: ModelChanges, replaced: str
+) -> None:
+    await changes.add("c", NEW)
+    await changes.activate("c", "new", replaced, force=False)
+    with pytest.raises(CollectionChanged, match="no vector of model 'new'") as changed:
+        await core.put(new_image("x", 1))
+    assert changed.value.metadata == {"collection": "changed"}
+    assert await core.put(with_new(new_image("x", 1))) == [Outcome.CREATED]
+
+
 async def test_writes_race_an_addition_and_none_goes_uncounted(core: Core, changes: ModelChanges) -> None:
     async def write(i: int) -> None:
         for image in (new_image(f"x{i}", i), with_new(new_image(f"x{i}", i))):
