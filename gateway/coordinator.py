@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from gateway import hashes
 from gateway.ports import Answer, Embedded, Embedder, Model, ModelNotFound, Payload, Picture, Question, Search
-from servicekit.errors import NotFound, Resource, ServiceError, invalid_field
+from servicekit.errors import FailedPrecondition, NotFound, Resource, ServiceError, invalid_field
+
+# How often a picture is embedded anew because a model that its collection had went meanwhile, or is built anew.
+_CHANGES = 3
+_CHANGED = ("MODEL_NOT_FOUND", "INDEX_INCOMPLETE")
 
 Ask: TypeAlias = Callable[[Question, Embedded | None], Awaitable[Payload]]
 
@@ -70,6 +74,12 @@ class Coordinator:
     async def _ask_by_picture(self, question: Question, picture: Picture, ask: Ask) -> tuple[Payload, "_Query"]:
         """Return the answer, and what was asked: the stored vectors where the collection has them."""
         (sha256,) = await hashes.of_pictures([picture])
+        return await self._ask_by_content(question, picture, ask, sha256, _CHANGES)
+
+    async def _ask_by_content(
+        self, question: Question, picture: Picture, ask: Ask, sha256: str, changes: int
+    ) -> tuple[Payload, "_Query"]:
+        """See `_ask_by_picture`; where no models are named, do it anew, at most `changes` times, when they change."""
         models, known = await self._known(question.collection, sha256)
         if known:
             query = _Query(Embedded.stored(sha256))
@@ -80,7 +90,13 @@ class Coordinator:
                 if error.code_reason != "IMAGE_NOT_FOUND":
                     raise
         query = await self._query(picture, question, list(question.models) or models)
-        return await ask(question, query.embedded), query
+        try:
+            return await ask(question, query.embedded), query
+        except (NotFound, FailedPrecondition) as error:
+            if question.models or not changes or error.code_reason not in _CHANGED:
+                raise
+        found, last = await self._ask_by_content(question, picture, ask, sha256, changes - 1)
+        return found, replace(last, seconds=query.seconds + last.seconds)
 
     async def _known(self, collection: str, sha256: str) -> tuple[Sequence[str], bool]:
         """Return the collection's models, and whether it has the vectors of the picture."""

@@ -1,6 +1,7 @@
 """What searches and new collections ask of the two services, over their twins."""
 
 import hashlib
+from dataclasses import dataclass
 
 import pytest
 
@@ -8,8 +9,8 @@ from gateway.coordinator import Coordinator
 from gateway.indexing import Indexer
 from gateway.ports import Embedded, ModelNotFound, Payload, Picture, Question
 from likeness.v1 import image_search_pb2
-from servicekit.errors import InvalidArgument, NotFound
-from tests.fakes_gateway import MODELS, MemoryEmbedder, MemorySearch, picture
+from servicekit.errors import FailedPrecondition, InvalidArgument, NotFound
+from tests.fakes_gateway import MODELS, MemoryEmbedder, MemorySearch, model_of, picture
 from tests.unit.gateway.conftest import entries
 
 
@@ -88,6 +89,48 @@ class Emptied(MemorySearch):
     async def search(self, question: Question, query: Embedded | None) -> Payload:
         self.collections.clear()
         return await super().search(question, query)
+
+
+@dataclass
+class Replacing(MemorySearch):
+    """Has one model, and takes the next each time that a search comes with vectors of it, as often as `changes` says.
+
+    The model that goes is built anew then with `building_again`.
+    """
+
+    changes: int = 1
+    building_again: bool = False
+
+    async def search(self, question: Question, query: Embedded | None) -> Payload:
+        assert query is not None
+        if self.changes:
+            self.changes -= 1
+            self.models["c"] = [model.name for model in MODELS if model.name not in self.models["c"]]
+        if {model_of(embedding) for embedding in query.embeddings} - {*self.models["c"]}:
+            if self.building_again:
+                raise FailedPrecondition("it is being built", reason="INDEX_INCOMPLETE")
+            raise NotFound("the collection has no such model", reason="MODEL_NOT_FOUND")
+        return await super().search(question, query)
+
+
+@pytest.mark.parametrize("building_again", [False, True])
+async def test_a_search_that_names_no_models_goes_on_with_those_that_come_meanwhile(
+    embedder: MemoryEmbedder, building_again: bool
+) -> None:
+    search = Replacing({"c": {}}, models={"c": ["colour"]}, building_again=building_again)
+    answer = await Coordinator(embedder, search).search(question(picture(b"1")))
+    assert [models for _, models in embedder.asked] == [["colour"], ["shape"]]
+    assert 0 < answer.embed_seconds < answer.total_seconds
+
+
+@pytest.mark.parametrize(("models", "asked"), [([], 4), (["colour"], 1)])
+async def test_models_that_are_named_or_never_stay_the_same_are_an_error(
+    embedder: MemoryEmbedder, models: list[str], asked: int
+) -> None:
+    search = Replacing({"c": {}}, models={"c": ["colour"]}, changes=100)
+    with pytest.raises(NotFound, match="no such model"):
+        await Coordinator(embedder, search).search(question(picture(b"1"), *models))
+    assert len(embedder.asked) == asked
 
 
 async def test_other_errors_of_a_search_stay_what_they_are(embedder: MemoryEmbedder) -> None:
