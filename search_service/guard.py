@@ -25,6 +25,7 @@ class Guard:
         self._vectors = vectors
         self._shared = shared_milvus
         self._looked = False
+        self._known: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
         self._lost: list[str] = []
         self._fallen: dict[str, str] = {}
@@ -45,12 +46,32 @@ class Guard:
         Raises:
             BackendUnavailable: some do, or the stores could not yet be compared.
         """
+        if self._looked and await self._forgotten():
+            self._looked = False
         if not self._looked:
             # Many spaces take longer than a check may: the look goes on while checks come and go.
             await asyncio.shield(self._first_look())
         self.require_records()
         if self._fallen:
             raise BackendUnavailable("records seem to be lost")
+
+    async def _forgotten(self) -> bool:
+        """Tell whether Redis knows nothing any more of a collection that it knew at the last check.
+
+        That is so once a deleted one is cleared away, and at once when Redis is emptied: a look tells the two apart.
+        """
+        try:
+            now = await self._uids()
+        except BackendUnavailable:
+            # Its own check says so. What was known is kept, for it may come back empty.
+            return False
+        forgotten = not self._known <= now
+        self._known = self._known if forgotten else now
+        return forgotten
+
+    async def _uids(self) -> set[str]:
+        visible, dropped = await lost.known(self._records)
+        return visible | dropped
 
     def require_records(self) -> None:
         """Return unless Milvus held, at the last look, rows of collections that Redis does not know.
@@ -76,6 +97,8 @@ class Guard:
 
     async def look(self) -> None:
         """See whether Milvus holds rows of collections that Redis does not know."""
+        # First: what is lost while the stores are compared is missed by the next check.
+        known = await self._uids()
         every = [] if self._shared else await lost.find(self._records, self._vectors)
         found = [each.uid for each in every if each.rows]
         if found and found != self._lost:
@@ -83,7 +106,7 @@ class Guard:
                 "Milvus holds collections that Redis does not know: nothing is served until `rebuild` has run",
                 collections=len(found),
             )
-        self._lost, self._looked = found, True
+        self._lost, self._looked, self._known = found, True, known
 
     async def refuses(self, collection: Collection) -> bool:
         """Tell whether more than a tenth of a collection's rows have no name, so that nothing of it may be deleted."""

@@ -31,7 +31,7 @@ async def find(records: RepairRecords, vectors: RepairVectors) -> list[Lost]:
     for space in sorted(await vectors.space_names()):
         if uid := uid_of(space):
             found[uid].append(space)
-    visible, dropped = await _known(records)
+    visible, dropped = await known(records)
     lost = []
     for uid in sorted(found.keys() - visible):
         # Rows first: what is written meanwhile has its name before its row.
@@ -41,7 +41,7 @@ async def find(records: RepairRecords, vectors: RepairVectors) -> list[Lost]:
     return lost
 
 
-async def _known(records: RepairRecords) -> tuple[set[str], set[str]]:
+async def known(records: RepairRecords) -> tuple[set[str], set[str]]:
     """Return the uids of visible and of dropped collections.
 
     A collection may become visible, or be dropped, between two questions; the third meets it then.

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from search_service.guard import Guard
-from search_service.values import IndexSpec, Metric, Record, Row, Version
+from search_service.values import Collection, IndexSpec, Metric, Record, Row, Version
 from servicekit.errors import BackendUnavailable
 from tests.unit.search_service.conftest import Core, new_image, vector_of
 
@@ -58,6 +58,52 @@ async def test_a_loss_while_serving_is_noticed_at_the_next_look(filled: Core) ->
     await filled.guard.look()
     with pytest.raises(BackendUnavailable):
         await filled.guard.check()
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_a_redis_that_is_emptied_while_serving_is_noticed_at_the_next_check(filled: Core, made: bool) -> None:
+    """Also where a collection is made at once in the empty one, and where it had been away before."""
+    await filled.guard.check()
+    collections = filled.records.collections
+    filled.records.collections = away  # type: ignore[method-assign]
+    await filled.guard.check()
+    filled.records.collections = collections  # type: ignore[method-assign]
+    filled.records.lose_everything()
+    if made:
+        await filled.create()
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable):
+            await filled.guard.check()
+    with pytest.raises(BackendUnavailable):
+        filled.guard.require_records()
+    _ = [step async for step in filled.rebuilder.run(())]
+    await filled.guard.check()
+
+
+async def away() -> list[Collection]:
+    raise BackendUnavailable("the record store does not answer")
+
+
+async def test_collections_that_are_made_and_deleted_meanwhile_are_not_lost(core: Core) -> None:
+    await core.guard.check()
+    await core.create("d")
+    await core.guard.check()
+    for name in ("c", "d"):
+        await core.catalogue.delete(name, force=True)
+    await core.guard.check()
+    core.records.now_ms += 1_000_000
+    await core.sweeper.sweep()
+    await core.guard.check()
+
+
+async def test_a_collection_that_was_made_since_the_last_look_is_missed_too(core: Core) -> None:
+    await core.guard.check()
+    await core.create("d")
+    await core.guard.check()
+    await core.writer.upsert("d", [new_image("x", 1)])
+    core.records.lose_everything()
+    with pytest.raises(BackendUnavailable):
+        await core.guard.check()
 
 
 async def test_others_collections_in_a_shared_milvus_are_not_lost(filled: Core) -> None:
