@@ -13,8 +13,9 @@ import pytest
 from google.rpc import status_pb2
 
 from likeness import AsyncClient, Client, Entry, LikenessError
+from likeness.filters import as_filter
 from likeness.v1 import image_search_pb2 as pb
-from likeness.v1 import image_search_pb2_grpc
+from likeness.v1 import image_search_pb2_grpc, types_pb2
 
 
 class Recording(image_search_pb2_grpc.ImageSearchServiceServicer):
@@ -130,6 +131,27 @@ def test_wrong_use_is_a_type_error_and_nothing_is_sent(call: Caller, arguments: 
     assert call.sent == []
 
 
+def group(kind: str, *members: types_pb2.Filter) -> types_pb2.Filter:
+    return types_pb2.Filter(**{kind: types_pb2.FilterList(filters=members)})
+
+
+RED, NOTHING = as_filter("", {"colour": "red"}), as_filter("", {"colour": []})
+EVERYTHING = [
+    types_pb2.Filter(),
+    *(group(kind) for kind in ("all_of", "any_of", "none_of")),
+    group("all_of", RED, group("none_of")),
+    group("any_of", RED, group("all_of")),
+    group("none_of", NOTHING),
+]
+
+
+def test_what_selects_images_is_sent_to_delete_them(call: Caller) -> None:
+    wanted = [RED, NOTHING, group("none_of", RED), group("any_of", RED, group("all_of", RED))]
+    for where in wanted:
+        call("delete_images_where", where)
+    assert [request.filter for request in call.sent] == wanted
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "named"),
     [
@@ -145,6 +167,8 @@ def test_wrong_use_is_a_type_error_and_nothing_is_sent(call: Caller, arguments: 
         (("search", b"p"), {"timeout_seconds": -1}, "timeout_seconds"),
         (("get_image", "\ud800"), {}, "image_id"),
         (("delete_images", ["\ud800"]), {}, r"image_ids\[0\]"),
+        (("delete_images_where", {}), {}, "where"),
+        *((("delete_images_where", everything), {}, "where") for everything in EVERYTHING),
     ],
 )
 def test_a_wrong_value_is_an_invalid_field_and_nothing_is_sent(
@@ -173,6 +197,9 @@ def test_what_means_the_same_is_taken(call: Caller) -> None:
     assert list(delete.image_ids) == ["a", "b"]
 
 
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+
+
 def bad_entries(folder: Path) -> dict[str, Entry]:
     """Return entries that cannot be sent, by the reason and what the message must name."""
     return {
@@ -182,6 +209,8 @@ def bad_entries(folder: Path) -> dict[str, Entry]:
         "INVALID_FIELD attributes": Entry(b"p", "list", attributes=[1]),  # type: ignore[arg-type]
         "INVALID_FIELD expected_update_time: must be": Entry(b"p", "time", expected_update_time=1.5),  # type: ignore[arg-type]
         "INVALID_FIELD expected_update_time": Entry(b"p", "zone", expected_update_time=datetime(2026, 1, 1)),
+        "INVALID_FIELD 0001-01-01": Entry(b"p", "early", expected_update_time=datetime.min.replace(tzinfo=EAST)),
+        "INVALID_FIELD 9999-12-31": Entry(b"p", "late", expected_update_time=datetime.max.replace(tzinfo=WEST)),
         "INVALID_FIELD uri": Entry(b"p", "uri", uri="\ud800"),
         "INVALID_FIELD image_id": Entry(b"p", 7),  # type: ignore[arg-type]
         "INVALID_FIELD int": Entry(7, "number"),  # type: ignore[arg-type]
