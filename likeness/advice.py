@@ -27,7 +27,8 @@ _ADVICE = {
     ),
     "MODEL_NOT_ADDED": "`likeness collections add-model` adds one of those that `likeness models` lists.",
     "URI_NOT_ALLOWED": (
-        "The embedder reads only addresses under its operator's LIKENESS_EMBEDDER_URI_PREFIXES; the default has none."
+        "The embedder reads only addresses under its operator's LIKENESS_EMBEDDER_URI_PREFIXES; the default has none, "
+        "and `make up URI_PREFIXES=file:///srv/photos/` sets it on the local stack."
     ),
     "FORCE_REQUIRED": "Add --force to delete it nevertheless, with all that is in it.",
     "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",

@@ -132,7 +132,10 @@ def test_wrong_use_is_a_type_error_and_nothing_is_sent(call: Caller, arguments: 
 
 
 def group(kind: str, *members: types_pb2.Filter) -> types_pb2.Filter:
-    return types_pb2.Filter(**{kind: types_pb2.FilterList(filters=members)})
+    made = types_pb2.Filter()
+    getattr(made, kind).MergeFrom(types_pb2.FilterList(filters=members))
+    getattr(made, kind).SetInParent()
+    return made
 
 
 RED, NOTHING = as_filter("", {"colour": "red"}), as_filter("", {"colour": []})
