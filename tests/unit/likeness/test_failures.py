@@ -11,7 +11,9 @@ import grpc
 import pytest
 from typer.testing import CliRunner
 
+from likeness.advice import explain
 from likeness.cli import app
+from likeness.errors import LikenessError
 from likeness.v1 import image_search_pb2 as pb
 from tests.unit.likeness.conftest import Serve
 
@@ -150,3 +152,55 @@ def test_a_terminal_without_a_character_gets_an_escape(serve: Serve) -> None:
         done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xe9" in done.stdout
+
+
+def collection_of(*bindings: tuple[str, str]) -> pb.Collection:
+    bound = [pb.ModelBinding(model=model, state=f"STATE_{state}") for model, state in bindings]
+    return pb.Collection(name="c", models=[b.model for b in bound], bindings=bound)
+
+
+PLAIN = collection_of(("colour", "ACTIVE"), ("shape", "BUILDING"))
+DONE = collection_of(("shape", "ACTIVE"))
+
+
+@pytest.mark.parametrize(
+    ("found", "arguments", "status", "told"),
+    [
+        (PLAIN, "activate-model c shape --replaces typo", 1, "MODEL_NOT_FOUND: collection 'c' has the models colour,"),
+        (PLAIN, "activate-model c typo", 1, "add-model` adds one"),
+        (PLAIN, "remove-model c typo", 1, "MODEL_NOT_FOUND: collection 'c' has the models colour, shape, and not"),
+        (PLAIN, "activate-model c shape --replaces colour", 0, ""),
+        (PLAIN, "remove-model c shape", 0, ""),
+        (DONE, "activate-model c shape", 0, "shape was active already.\n"),
+        (DONE, "activate-model c shape --replaces colour", 0, "shape was active already, and colour is not in c.\n"),
+    ],
+)
+def test_a_model_that_a_collection_lacks_is_told_before_anything_changes(
+    serve: Serve, found: pb.Collection, arguments: str, status: int, told: str
+) -> None:
+    changes: list[Any] = []
+
+    def changed(answer: Any) -> Any:
+        def answered(request: Any, _: grpc.ServicerContext) -> Any:
+            changes.append(request)
+            return answer
+
+        return answered
+
+    answers = {
+        "GetCollection": (pb.GetCollectionRequest, lambda *_: pb.GetCollectionResponse(collection=found)),
+        "ActivateModel": (pb.ActivateModelRequest, changed(pb.ActivateModelResponse(collection=DONE))),
+        "RemoveModel": (pb.RemoveModelRequest, changed(pb.RemoveModelResponse(collection=DONE))),
+    }
+    with serve(**answers) as address:
+        done = CliRunner().invoke(app, ["--address", address, "collections", *arguments.split()])
+    assert (done.exit_code, len(changes)) == (status, 1 - status)
+    assert told in done.stderr
+    assert bool(told) == bool(done.stderr)
+
+
+def test_lost_records_are_told_with_what_brings_them_back() -> None:
+    told = explain(LikenessError("UNAVAILABLE", "BACKEND_UNAVAILABLE", "records seem to be lost"))
+    assert "`python -m search_service rebuild`" in told
+    assert "reconcile" in told
+    assert "likeness status" in explain(LikenessError("UNAVAILABLE", "BACKEND_UNAVAILABLE", "redis: gone"))
