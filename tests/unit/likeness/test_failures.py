@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from typer.testing import CliRunner
 
 from likeness.advice import explain
@@ -204,3 +205,33 @@ def test_lost_records_are_told_with_what_brings_them_back() -> None:
     assert "`python -m search_service rebuild`" in told
     assert "reconcile" in told
     assert "likeness status" in explain(LikenessError("UNAVAILABLE", "BACKEND_UNAVAILABLE", "redis: gone"))
+
+
+@pytest.mark.parametrize("command", ["search", "compare"])
+def test_a_file_that_is_no_picture_is_named(serve: Serve, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "text.jpg"
+    file.write_text("no picture")
+    undecodable = status_pb2.Status(code=3, message="image.content: no picture")
+    undecodable.details.add().Pack(error_details_pb2.ErrorInfo(reason="IMAGE_UNDECODABLE"))
+
+    def refuse(_: Any, context: grpc.ServicerContext) -> Any:
+        context.set_trailing_metadata((("grpc-status-details-bin", undecodable.SerializeToString()),))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, undecodable.message)
+
+    answers = {"SearchImages": (pb.SearchImagesRequest, refuse), "CompareModels": (pb.CompareModelsRequest, refuse)}
+    with serve(**answers) as address:
+        done = CliRunner().invoke(app, ["--address", address, command, str(file)])
+    assert done.exit_code == 1
+    assert done.stderr == f"IMAGE_UNDECODABLE: {file}: image.content: no picture.\n"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_broken_file_of_authorities_is_told_as_such(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    done = CliRunner().invoke(app, [*NOBODY, "--ca-file", str(file), "models"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"INVALID_FIELD: {file} holds no certificates in PEM")
+    assert "gateway running" not in done.stderr
