@@ -14,6 +14,7 @@ from likeness.documents import Document
 from likeness.errors import LikenessError
 from likeness.image_ids import typed_id
 from likeness.v1 import types_pb2
+from likeness.wrong_use import WrongUse
 
 Picture = Annotated[
     Path | None,
@@ -87,5 +88,5 @@ def query_of(path: Path | None, image_id: str | None) -> Query:
     if path not in (None, STANDARD_INPUT) and not path.exists():
         raise typer.BadParameter(f"file {str(path)!r} does not exist.", param_hint="IMAGE")
     if (path is None) == (image_id is None):
-        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", "give a picture's file or --id, and not both")
+        raise WrongUse("give a picture's file or --id, and not both")
     return Query(path, None if image_id is None else typed_id(image_id))

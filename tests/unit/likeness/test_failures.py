@@ -31,8 +31,10 @@ def error_of(stdout: str) -> Any:
     ("arguments", "status", "reason", "words"),
     [
         (("models",), 1, "UNAVAILABLE", "Connection refused"),
-        (("search",), 1, "INVALID_FIELD", "--id"),
-        (("collections", "create", "pets", "--models", ","), 1, "INVALID_FIELD", "--models names no model"),
+        (("search",), 2, "INVALID_FIELD", "--id"),
+        (("collections", "create", "pets", "--models", ","), 2, "INVALID_FIELD", "--models names no model"),
+        (("evaluate", "--plot", "x.txt"), 2, "INVALID_FIELD", "--plot"),
+        (("index", ".", "."), 2, "DUPLICATE_FOLDER", "is given twice"),
         (("search", "nowhere.jpg"), 2, "USAGE", "nowhere.jpg"),
         (("search", "--id", "a", "-k", "0"), 2, "USAGE", "top-k"),
         (("search", "--nonsense"), 2, "USAGE", "--nonsense"),
@@ -75,7 +77,7 @@ def test_an_address_that_cannot_be_one_is_refused_before_it_is_used(address: str
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("INVALID_FIELD: --address is HOST:PORT")
     assert done.stderr.count("\n") == 1
 
