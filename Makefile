@@ -1,5 +1,6 @@
 # What a developer runs, and CI: nothing else is needed than Python 3.11, gcc and make, on Debian or the like.
-# PHOTOS=DIR gives `demo` a folder of pictures; MODELS=DIR gives `up` a folder of models; ARGS goes to pytest, BENCH to the benchmarks.
+# PHOTOS=DIR gives `demo` a folder of pictures; MODELS=DIR gives `up` a folder of models, and URI_PREFIXES="PREFIX..." the
+# beginnings of addresses that it may read pictures from; ARGS goes to pytest, BENCH to the benchmarks.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,6 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BUF := .tools/node_modules/.bin/buf
 UV_VERSION := 0.13.9
 LOCAL := .venv/bin/python -m deploy.local
+UP = $(if $(MODELS),--models "$(MODELS)") $(foreach prefix,$(URI_PREFIXES),--uri-prefix "$(prefix)")
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 PROTOC := .tools/protos/bin/python -m grpc_tools.protoc
 STUBS := --python_out=. --pyi_out=. --grpc_python_out=.
@@ -27,11 +29,11 @@ demo: .venv/local.stamp ## Index an album (PHOTOS=DIR: yours), search it, compar
 	@$(LOCAL) demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 up: .venv/local.stamp ## Start everything on loopback and leave it running (MODELS=DIR: your models too)
-	@$(LOCAL) up $(if $(MODELS),--models "$(MODELS)")
+	@$(LOCAL) up $(UP)
 
 up-observed: .venv/local.stamp ## The same, with Prometheus and Grafana where they are to be had
 	@tests/install.sh prometheus
-	@$(LOCAL) up --observed $(if $(MODELS),--models "$(MODELS)")
+	@$(LOCAL) up --observed $(UP)
 
 down: .venv/local.stamp ## Stop what `up` started; what is stored stays
 	@$(LOCAL) down

@@ -27,22 +27,34 @@ _ADVICE = {
     ),
     "MODEL_NOT_ADDED": "`likeness collections add-model` adds one of those that `likeness models` lists.",
     "URI_NOT_ALLOWED": (
-        "The embedder reads only addresses under its operator's LIKENESS_EMBEDDER_URI_PREFIXES; the default has none."
+        "The embedder reads only addresses under its operator's LIKENESS_EMBEDDER_URI_PREFIXES; the default has none, "
+        "and `make up URI_PREFIXES=file:///srv/photos/` sets it on the local stack."
     ),
     "FORCE_REQUIRED": "Add --force to delete it nevertheless, with all that is in it.",
     "BACKEND_UNAVAILABLE": "`likeness status` says which part does not answer.",
     "DEADLINE_EXCEEDED": "`likeness status` says which part does not answer.",
     "OVERLOADED": "Try again later, or with a smaller --concurrency.",
 }
+_RECORDS_LOST = (
+    "Redis is empty or older than Milvus. Its operator runs, beside the search service, `python -m search_service "
+    "rebuild`, which brings back from Milvus what is lost; `python -m search_service reconcile` says what is left."
+)
 _OTHER_SERVICE = "Is that another service's address, or an older gateway's? The gateway's is wanted."
 
 
 def explain(error: LikenessError) -> str:
     """Return one line: what happened, and what to do."""
-    advice = _OTHER_SERVICE if error.message == NO_SUCH_METHOD else _ADVICE.get(error.reason, "")
-    return f"{error.reason}: {error.message.rstrip('.')}. {advice}".rstrip()
+    return f"{error.reason}: {error.message.rstrip('.')}. {_advice(error)}".rstrip()
 
 
 def explain_reason(reason: str) -> str:
     """Return one line about an error that several images had: what to do."""
     return f"{reason}: {_ADVICE[reason]}"
+
+
+def _advice(error: LikenessError) -> str:
+    if error.message == NO_SUCH_METHOD:
+        return _OTHER_SERVICE
+    if error.reason == "BACKEND_UNAVAILABLE" and "records seem to be lost" in error.message:
+        return _RECORDS_LOST
+    return _ADVICE.get(error.reason, "")

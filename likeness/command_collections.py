@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from likeness import documents, tables
+from likeness import bound, documents, tables
 from likeness.documents import Document
 from likeness.new_collection import Metric, Models, wanted
 from likeness.session import Json, Session, print_json, session_of
+from likeness.v1 import image_search_pb2 as pb
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -115,17 +116,31 @@ def activate_model(
     """
     session = session_of(context)
     with session.client() as client:
+        already = _require_activable(client.collection(name), model, replaces)
         changed = documents.collection(client.activate_model(name, model, replaces=replaces, force=force))
     _answer(session, changed, json=json)
+    if already:
+        session.say(already, "yellow")
 
 
 @app.command()
 def remove_model(context: typer.Context, name: Name, model: Model, *, force: InUse = False, json: Json = False) -> None:
-    """Take a model from a collection, with its vectors. The last one that searches can use stays. Safe to repeat."""
+    """Take a model from a collection, with its vectors. The last one that searches can use stays."""
     session = session_of(context)
     with session.client() as client:
+        bound.require(client.collection(name), model)
         changed = documents.collection(client.remove_model(name, model, force=force))
     _answer(session, changed, json=json)
+
+
+def _require_activable(collection: pb.Collection, model: str, replaces: str) -> str:
+    """Refuse names of models that the collection does not have; return what to say where the change is done already."""
+    found = bound.require(collection, model, "MODEL_NOT_ADDED")
+    if replaces and not (bound.active(found) and bound.find(collection, replaces) is None):
+        bound.require(collection, replaces)
+        return ""
+    gone = f", and {replaces} is not in {collection.name}" if replaces else ""
+    return f"{model} was active already{gone}." if bound.active(found) else ""
 
 
 def _answer(session: Session, collection: Document, *, json: bool) -> None:

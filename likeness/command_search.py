@@ -50,7 +50,7 @@ def search(
         include_attributes=True,
         **query.fields(),
     )
-    with session.client() as client:
+    with session.client() as client, query.named():
         document = documents.search(client.search(request), collection, _described(client, collection, query))
     write("search", document)
     _answer(session, document, [tables.search(document)], json=json)
@@ -77,7 +77,7 @@ def compare(
     """
     session, query, write = session_of(context), query_of(image, image_id), writer(html, image)
     request = pb.CompareModelsRequest(collection=collection, models=models, top_k=top_k, **query.fields())
-    with session.client() as client:
+    with session.client() as client, query.named():
         document = documents.compare(client.compare(request), collection, _described(client, collection, query))
     write("compare", document)
     _answer(session, document, [tables.comparison(document), tables.agreements(document)], json=json)

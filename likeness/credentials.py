@@ -1,5 +1,6 @@
 """What a caller shows and whom it trusts, from files."""
 
+import ssl
 from pathlib import Path
 
 import grpc
@@ -23,11 +24,11 @@ def from_files(
         token_file: File with a bearer token. A token goes over TLS alone.
 
     Raises:
-        LikenessError: a file cannot be read, or a certificate comes without its key.
+        LikenessError: a file cannot be read, `ca_file` holds no certificate, or a certificate comes without its key.
     """
     if (cert_file is None) != (key_file is None):
         raise _wrong("a certificate and its key go together")
-    tls = grpc.ssl_channel_credentials(*(_content(file) for file in (ca_file, key_file, cert_file)))
+    tls = grpc.ssl_channel_credentials(_authorities(ca_file), _content(key_file), _content(cert_file))
     token = (_content(token_file) or b"").decode(errors="replace").strip()
     if token_file is None:
         return tls
@@ -41,6 +42,17 @@ def _content(file: Path | None) -> bytes | None:
         return file.read_bytes() if file else None
     except OSError as error:
         raise _wrong(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _authorities(file: Path | None) -> bytes | None:
+    content = _content(file)
+    try:
+        # gRPC says of a file without any, at the first call, that the server cannot be reached.
+        if content is not None:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii", "ignore"))
+    except (ssl.SSLError, ValueError):
+        raise _wrong(f"{file} holds no certificates in PEM: it must hold those of the authorities to trust") from None
+    return content
 
 
 def _wrong(problem: str) -> LikenessError:

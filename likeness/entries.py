@@ -76,7 +76,10 @@ def _set_expected(entry: pb.ImageEntry, time: Any) -> None:
         raise invalid_field(
             "expected_update_time", "must be a datetime with a time zone, as ImageRecord.update_time is"
         )
-    entry.expected_update_time.FromDatetime(time)
+    try:
+        entry.expected_update_time.FromDatetime(time)
+    except (OverflowError, ValueError):
+        raise invalid_field("expected_update_time", f"{time} is no time of the years 1 to 9999 in UTC") from None
 
 
 def _set_attributes(entry: pb.ImageEntry, attributes: Any) -> None:

@@ -11,6 +11,7 @@ from likeness import documents
 from likeness.advice import explain
 from likeness.errors import LikenessError
 from likeness.session import Session, print_json
+from likeness.wrong_use import WrongUse
 
 _JSON, _ADDRESS = "--json", "--address"
 # The errors of wrong use: missing and unknown options, values that are out of bounds.
@@ -28,13 +29,13 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, _address_first(args))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command. Its error ends the program with 1, wrong use with 2."""
+        """Run a command. Its error ends the program with 1, wrong use with 2, whoever notices it."""
         try:
             return super().invoke(ctx)
         except LikenessError as error:
             (ctx.obj or Session("")).say(explain(error), "red")
             self._document(error)
-            raise typer.Exit(1) from None
+            raise typer.Exit(2 if isinstance(error, WrongUse) else 1) from None
         except _UsageError as error:
             self._document(LikenessError("INVALID_ARGUMENT", "USAGE", error.format_message()))
             raise

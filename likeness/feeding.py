@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from likeness import retrying
+from likeness import bound, retrying
 from likeness.at_once import each
-from likeness.errors import LikenessError
 from likeness.message_client import MessageClient
 from likeness.retrying import Patience
 from likeness.sending import Sender
@@ -96,13 +95,9 @@ class Feeder:
 
     def _coverage(self) -> Coverage:
         collection = self._patiently(partial(self._client.collection, self._plan.collection))
-        for bound in collection.bindings:
-            if bound.model == self._plan.model:
-                building = bound.state == pb.ModelBinding.STATE_BUILDING
-                return Coverage(bound.image_count, collection.image_count, building)
-        bound_to = ", ".join(bound.model for bound in collection.bindings)
-        message = f"collection {collection.name!r} has the models {bound_to}, and not {self._plan.model!r}"
-        raise LikenessError("NOT_FOUND", "MODEL_NOT_ADDED", message)
+        found = bound.require(collection, self._plan.model, "MODEL_NOT_ADDED")
+        building = found.state == pb.ModelBinding.STATE_BUILDING
+        return Coverage(found.image_count, collection.image_count, building)
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return retrying.call(call, self._patience())

@@ -27,6 +27,28 @@ def as_filter(name: str, where: Any) -> types_pb2.Filter:
     return types_pb2.Filter(all_of=types_pb2.FilterList(filters=conditions))
 
 
+def as_selection(name: str, where: Any) -> types_pb2.Filter:
+    """Return the argument `name` as a filter that may say what to delete.
+
+    Raises:
+        TypeError: it is neither a filter nor a mapping.
+        LikenessError: INVALID_FIELD, as `as_filter`, or a list in it is empty, so that it may hold for every image.
+    """
+    selection = as_filter(name, where)
+    if _hollow(selection):
+        raise invalid_field(name, "an empty list of conditions may hold for every image; delete_collection deletes all")
+    return selection
+
+
+def _hollow(where: types_pb2.Filter, *, denied: bool = False) -> bool:
+    """Say whether a list that ought to select is empty, here or further in; `denied`: what it holds for is left out."""
+    kind = where.WhichOneof("kind")
+    if kind == "condition":
+        return denied and where.condition.WhichOneof("test") == "in_list" and not where.condition.in_list.values
+    members = getattr(where, kind).filters if kind else ()
+    return not members or any(_hollow(member, denied=denied != (kind == "none_of")) for member in members)
+
+
 def _condition(name: str, attribute: Any, value: Any) -> types_pb2.Condition:
     try:
         if isinstance(value, list | tuple | set | frozenset):

@@ -9,6 +9,7 @@ from pathlib import Path
 from likeness.errors import LikenessError
 from likeness.image_ids import image_id_of
 from likeness.photos import EXTENSIONS, Photo, unreadable
+from likeness.wrong_use import WrongUse
 
 UNREAD_FORMATS = frozenset({".heic", ".heif", ".tif", ".tiff", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"})
 """Extensions of pictures in formats that are not read."""
@@ -44,10 +45,12 @@ def _require_distinct(roots: Sequence[Path]) -> None:
     first: dict[str, Path] = {}
     for root in roots:
         if (other := first.setdefault(root.name, root)) is not root:
+            if other == root:
+                raise WrongUse(f"{root} is given twice", "DUPLICATE_FOLDER")
             message = (
                 f"{other} and {root} are both named {root.name!r}, and ids begin with it: index their parent instead"
             )
-            raise LikenessError("INVALID_ARGUMENT", "DUPLICATE_FOLDER", message)
+            raise WrongUse(message, "DUPLICATE_FOLDER")
 
 
 def _search(found: Found, root: Path, prefix: str, *, label_from_folder: bool) -> None:

@@ -10,6 +10,7 @@ from likeness.errors import LikenessError
 from likeness.message_client import MessageClient
 from likeness.v1 import image_search_pb2 as pb
 from likeness.v1 import types_pb2
+from likeness.wrong_use import WrongUse
 
 
 class MetricName(StrEnum):
@@ -34,7 +35,7 @@ def wanted(name: str, models: Sequence[str] | None, metric: MetricName | None) -
     """
     names = [model.strip() for text in models or () for model in text.split(",") if model.strip()]
     if models and not names:
-        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", "--models names no model; leave it out for all")
+        raise WrongUse("--models names no model; leave it out for all")
     return pb.Collection(name=name, models=names, metric=f"METRIC_{metric}" if metric else None)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from likeness import results
 from likeness.entries import Entry, require_entry, require_sendable
 from likeness.errors import LikenessError
-from likeness.filters import Where, as_filter
+from likeness.filters import Where, as_selection
 from likeness.options import flag, names, text
 from likeness.pictures import Picture, encoded, require_picture
 from likeness.places import renumbered
@@ -89,8 +89,8 @@ def delete(name: str, image_ids: Sequence[str]) -> Operation[results.Deleted]:
 
 
 def delete_where(name: str, where: Where) -> Operation[results.Deleted]:
-    """Delete all images that a filter holds for."""
-    request = pb.DeleteImagesRequest(collection=name, filter=as_filter("where", where), force=True)
+    """Delete all images that a filter holds for; one with an empty list of conditions is refused."""
+    request = pb.DeleteImagesRequest(collection=name, filter=as_selection("where", where), force=True)
     return Operation("DeleteImages", request, _deleted)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from likeness.documents import Document
 from likeness.errors import LikenessError
+from likeness.wrong_use import WrongUse
 
 _FORMATS = (".svg", ".png", ".pdf")
 _DRAWN_BY = b"matplotlib"
@@ -28,7 +29,7 @@ def plotter(file: Path | None) -> Callable[[Document], None]:
     if file is None:
         return lambda _document: None
     if file.suffix.lower() not in _FORMATS:
-        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", f"--plot: FILE must end in {', '.join(_FORMATS)}")
+        raise WrongUse(f"--plot: FILE must end in {', '.join(_FORMATS)}")
     if not _may_be_replaced(file):
         message = f"{file} is there already, and is no chart: give --plot another file"
         raise LikenessError("INVALID_ARGUMENT", "FILE_EXISTS", message)

@@ -1,6 +1,8 @@
 """What a command looks for: a picture's file, or an image that is already indexed."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +14,7 @@ from likeness.documents import Document
 from likeness.errors import LikenessError
 from likeness.image_ids import typed_id
 from likeness.v1 import types_pb2
+from likeness.wrong_use import WrongUse
 
 Picture = Annotated[
     Path | None,
@@ -46,8 +49,19 @@ class Query:
         """Return the request's fields that say what is looked for."""
         if self.path is None:
             return {"image_id": self.image_id}
-        content = photos.read_stream(sys.stdin.buffer) if self.path == STANDARD_INPUT else photos.read(self.path)
+        with self.named():
+            content = photos.read_stream(sys.stdin.buffer) if self.path == STANDARD_INPUT else photos.read(self.path)
         return {"image": types_pb2.Image(content=content)}
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Let an error that is about the picture say which file that is, while the block runs."""
+        try:
+            yield
+        except LikenessError as error:
+            if self.path is None or not _about_picture(error):
+                raise
+            raise error.of("standard input" if self.path == STANDARD_INPUT else str(self.path)) from None
 
     @property
     def uri(self) -> str:
@@ -57,6 +71,11 @@ class Query:
     def document(self) -> Document:
         """Return the query as `--json` names it."""
         return {"path": str(self.path) if self.path else None, "image_id": self.image_id}
+
+
+def _about_picture(error: LikenessError) -> bool:
+    fields = [violation.field.partition(".")[0] for violation in error.violations]
+    return error.reason.startswith(("IMAGE_", "FILE_")) or "image" in fields
 
 
 def query_of(path: Path | None, image_id: str | None) -> Query:
@@ -69,5 +88,5 @@ def query_of(path: Path | None, image_id: str | None) -> Query:
     if path not in (None, STANDARD_INPUT) and not path.exists():
         raise typer.BadParameter(f"file {str(path)!r} does not exist.", param_hint="IMAGE")
     if (path is None) == (image_id is None):
-        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", "give a picture's file or --id, and not both")
+        raise WrongUse("give a picture's file or --id, and not both")
     return Query(path, None if image_id is None else typed_id(image_id))

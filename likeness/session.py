@@ -17,6 +17,7 @@ from rich.text import Text
 from likeness.errors import LikenessError
 from likeness.listing import answers, plain
 from likeness.message_client import MessageClient
+from likeness.wrong_use import WrongUse
 
 EXIT_PARTLY = 3
 """Exit status of a command that did only a part of what it was asked for."""
@@ -69,7 +70,7 @@ def require_target(address: str) -> str:
     """
     if not address or _SCHEME.match(address):
         message = f"--address is HOST:PORT, such as 127.0.0.1:50050, and without a scheme; it is {address!r}"
-        raise LikenessError("INVALID_ARGUMENT", "INVALID_FIELD", message)
+        raise WrongUse(message)
     return address
 
 

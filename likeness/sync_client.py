@@ -111,7 +111,7 @@ class Client:
         return self._run(operations.delete(self._name(given), image_ids), given)
 
     def delete_images_where(self, where: Where, **options: Unpack[CallOptions]) -> results.Deleted:
-        """Delete all images that a filter holds for."""
+        """Delete all images that a filter holds for. One without a condition, such as `{}`, is refused."""
         given = checked(options, CallOptions)
         return self._run(operations.delete_where(self._name(given), where), given)
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from deploy.local import demo as demonstration
-from deploy.local import instructions, model_folders, observers
+from deploy.local import instructions, model_folders, observers, readable
 from deploy.local.parts import STATE, StackSettings
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
@@ -21,6 +21,18 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 _console = Console()
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 State = Annotated[Path, typer.Option(help="Folder that keeps what is stored, and the logs.", file_okay=False)]
+UriPrefixes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--uri-prefix",
+        metavar="PREFIX",
+        help="Beginning of addresses that pictures may be read from, such as file:///srv/photos/, now and whenever "
+        "this state folder is started without the option; repeat it for several.",
+    ),
+]
+NoUriPrefixes = Annotated[
+    bool, typer.Option("--no-uri-prefixes", help="Read pictures from no address again.", show_default=False)
+]
 
 
 @app.callback()
@@ -52,6 +64,8 @@ def up(
     no_models: Annotated[
         bool, typer.Option("--no-models", help="Serve the built-in models alone again.", show_default=False)
     ] = False,
+    uri_prefixes: UriPrefixes = None,
+    no_uri_prefixes: NoUriPrefixes = False,
     free_ports: Annotated[bool, typer.Option("--free-ports", help="Use free ports, not the default ones.")] = False,
     observed: Annotated[
         bool, typer.Option("--observed", help="With Prometheus and Grafana, where they are to be had.")
@@ -63,17 +77,21 @@ def up(
     ports = Ports.free() if free_ports else Ports()
     state = state.absolute()
     model_dirs = _model_dirs(state, models, no_models=no_models)
-    settings = StackSettings(state, ports, model_dirs, milvus_uri=milvus_uri, redis_url=redis_url, observed=observed)
-    stack = Stack(settings)
+    prefixes = readable.chosen(state, uri_prefixes or (), none=no_uri_prefixes)
+    environment = readable.environment(prefixes)
+    stack = Stack(StackSettings(state, ports, model_dirs, milvus_uri, redis_url, environment, observed))
     with _console.status("Starting"):
         ended = stack.start()
     before = model_folders.remembered(state)
     model_folders.remember(state, model_dirs)
+    readable.remember(state, prefixes)
     if ended:
         typer.echo(f"{', '.join(ended)} had ended: the rest was stopped, and everything started again.")
     address = ports.address("gateway")
     typer.echo(f"Likeness answers at {address}. To stop it: {instructions.stop_command(state)}\n")
     _tell_models(stack, model_dirs, before)
+    if prefixes:
+        typer.echo(f"Pictures may be read from {', '.join(prefixes)}; --no-uri-prefixes ends that.\n")
     typer.echo(instructions.text(address), nl=False)
     if observed:
         _tell_observers(stack)

@@ -188,7 +188,6 @@ def test_status(running: Running, indexed: str) -> None:
         (("search", "--id", "nothing", "-c", "answers"), "IMAGE_NOT_FOUND"),
         (("search", "--id", "nothing", "-c", "nowhere"), "COLLECTION_NOT_FOUND"),
         (("search", "--id", "nothing", "-c", "answers", "-m", "none"), "MODEL_NOT_FOUND"),
-        (("search", "-c", "answers"), "INVALID_FIELD"),
         (("collections", "create", "answers"), "COLLECTION_EXISTS"),
         (("collections", "create", "Upper Case"), "INVALID_FIELD"),
     ],

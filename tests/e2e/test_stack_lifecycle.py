@@ -130,6 +130,21 @@ def test_down_leaves_no_process_and_what_was_stored(started: str, local: Run, st
     assert local("down").returncode == 0
 
 
+def test_the_embedder_is_let_read_what_up_says_and_again_on_the_next_start(tmp_path: Path, local: Run) -> None:
+    state = tmp_path / "state"
+    for option in (["--uri-prefix", "file:///a/", "--uri-prefix", "file:///b/"], []):
+        try:
+            done = local("up", "--free-ports", *option, state=state)
+            assert "read from file:///a/, file:///b/" in done.stdout, done.stderr
+            (embedder,) = [part for part in Stack.found(state).status() if part.name == "embedder"]
+            assert (
+                b"LIKENESS_EMBEDDER_URI_PREFIXES=file:///a/ file:///b/\0"
+                in Path(f"/proc/{embedder.pid}/environ").read_bytes()
+            )
+        finally:
+            local("down", state=state)
+
+
 def processes_of(state: Path) -> list[str]:
     """Return the command lines of all processes that work in a folder or name it, Milvus among them."""
     found = []

@@ -78,7 +78,7 @@ def test_a_query_is_a_file_or_an_id(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     for arguments in ([], [str(tmp_path / "a.png"), "--id", "a"]):
         done = CliRunner().invoke(app, [*NOBODY, "search", *arguments])
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert done.stderr.startswith("INVALID_FIELD: give a picture's file or --id")
 
 
@@ -102,7 +102,7 @@ def test_without_its_extra_plot_says_what_to_install() -> None:
 
 def test_a_plot_is_of_a_kind_that_can_be_drawn() -> None:
     done = CliRunner().invoke(app, [*NOBODY, "evaluate", "--plot", "chart.docx"])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.startswith("INVALID_FIELD: --plot")
 
 

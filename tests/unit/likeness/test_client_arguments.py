@@ -145,6 +145,7 @@ def test_wrong_use_is_a_type_error_and_nothing_is_sent(call: Caller, arguments: 
         (("search", b"p"), {"timeout_seconds": -1}, "timeout_seconds"),
         (("get_image", "\ud800"), {}, "image_id"),
         (("delete_images", ["\ud800"]), {}, r"image_ids\[0\]"),
+        (("delete_images_where", {}), {}, "where"),
     ],
 )
 def test_a_wrong_value_is_an_invalid_field_and_nothing_is_sent(
@@ -173,6 +174,9 @@ def test_what_means_the_same_is_taken(call: Caller) -> None:
     assert list(delete.image_ids) == ["a", "b"]
 
 
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+
+
 def bad_entries(folder: Path) -> dict[str, Entry]:
     """Return entries that cannot be sent, by the reason and what the message must name."""
     return {
@@ -182,6 +186,8 @@ def bad_entries(folder: Path) -> dict[str, Entry]:
         "INVALID_FIELD attributes": Entry(b"p", "list", attributes=[1]),  # type: ignore[arg-type]
         "INVALID_FIELD expected_update_time: must be": Entry(b"p", "time", expected_update_time=1.5),  # type: ignore[arg-type]
         "INVALID_FIELD expected_update_time": Entry(b"p", "zone", expected_update_time=datetime(2026, 1, 1)),
+        "INVALID_FIELD 0001-01-01": Entry(b"p", "early", expected_update_time=datetime.min.replace(tzinfo=EAST)),
+        "INVALID_FIELD 9999-12-31": Entry(b"p", "late", expected_update_time=datetime.max.replace(tzinfo=WEST)),
         "INVALID_FIELD uri": Entry(b"p", "uri", uri="\ud800"),
         "INVALID_FIELD image_id": Entry(b"p", 7),  # type: ignore[arg-type]
         "INVALID_FIELD int": Entry(7, "number"),  # type: ignore[arg-type]

@@ -9,9 +9,12 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from typer.testing import CliRunner
 
+from likeness.advice import explain
 from likeness.cli import app
+from likeness.errors import LikenessError
 from likeness.v1 import image_search_pb2 as pb
 from tests.unit.likeness.conftest import Serve
 
@@ -28,8 +31,10 @@ def error_of(stdout: str) -> Any:
     ("arguments", "status", "reason", "words"),
     [
         (("models",), 1, "UNAVAILABLE", "Connection refused"),
-        (("search",), 1, "INVALID_FIELD", "--id"),
-        (("collections", "create", "pets", "--models", ","), 1, "INVALID_FIELD", "--models names no model"),
+        (("search",), 2, "INVALID_FIELD", "--id"),
+        (("collections", "create", "pets", "--models", ","), 2, "INVALID_FIELD", "--models names no model"),
+        (("evaluate", "--plot", "x.txt"), 2, "INVALID_FIELD", "--plot"),
+        (("index", ".", "."), 2, "DUPLICATE_FOLDER", "is given twice"),
         (("search", "nowhere.jpg"), 2, "USAGE", "nowhere.jpg"),
         (("search", "--id", "a", "-k", "0"), 2, "USAGE", "top-k"),
         (("search", "--nonsense"), 2, "USAGE", "--nonsense"),
@@ -72,7 +77,7 @@ def test_an_address_that_cannot_be_one_is_refused_before_it_is_used(address: str
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("INVALID_FIELD: --address is HOST:PORT")
     assert done.stderr.count("\n") == 1
 
@@ -150,3 +155,85 @@ def test_a_terminal_without_a_character_gets_an_escape(serve: Serve) -> None:
         done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xe9" in done.stdout
+
+
+def collection_of(*bindings: tuple[str, str]) -> pb.Collection:
+    bound = [pb.ModelBinding(model=model, state=f"STATE_{state}") for model, state in bindings]
+    return pb.Collection(name="c", models=[b.model for b in bound], bindings=bound)
+
+
+PLAIN = collection_of(("colour", "ACTIVE"), ("shape", "BUILDING"))
+DONE = collection_of(("shape", "ACTIVE"))
+
+
+@pytest.mark.parametrize(
+    ("found", "arguments", "status", "told"),
+    [
+        (PLAIN, "activate-model c shape --replaces typo", 1, "MODEL_NOT_FOUND: collection 'c' has the models colour,"),
+        (PLAIN, "activate-model c typo", 1, "add-model` adds one"),
+        (PLAIN, "remove-model c typo", 1, "MODEL_NOT_FOUND: collection 'c' has the models colour, shape, and not"),
+        (PLAIN, "activate-model c shape --replaces colour", 0, ""),
+        (PLAIN, "remove-model c shape", 0, ""),
+        (DONE, "activate-model c shape", 0, "shape was active already.\n"),
+        (DONE, "activate-model c shape --replaces colour", 0, "shape was active already, and colour is not in c.\n"),
+    ],
+)
+def test_a_model_that_a_collection_lacks_is_told_before_anything_changes(
+    serve: Serve, found: pb.Collection, arguments: str, status: int, told: str
+) -> None:
+    changes: list[Any] = []
+
+    def changed(answer: Any) -> Any:
+        def answered(request: Any, _: grpc.ServicerContext) -> Any:
+            changes.append(request)
+            return answer
+
+        return answered
+
+    answers = {
+        "GetCollection": (pb.GetCollectionRequest, lambda *_: pb.GetCollectionResponse(collection=found)),
+        "ActivateModel": (pb.ActivateModelRequest, changed(pb.ActivateModelResponse(collection=DONE))),
+        "RemoveModel": (pb.RemoveModelRequest, changed(pb.RemoveModelResponse(collection=DONE))),
+    }
+    with serve(**answers) as address:
+        done = CliRunner().invoke(app, ["--address", address, "collections", *arguments.split()])
+    assert (done.exit_code, len(changes)) == (status, 1 - status)
+    assert told in done.stderr
+    assert bool(told) == bool(done.stderr)
+
+
+def test_lost_records_are_told_with_what_brings_them_back() -> None:
+    told = explain(LikenessError("UNAVAILABLE", "BACKEND_UNAVAILABLE", "records seem to be lost"))
+    assert "`python -m search_service rebuild`" in told
+    assert "reconcile" in told
+    assert "likeness status" in explain(LikenessError("UNAVAILABLE", "BACKEND_UNAVAILABLE", "redis: gone"))
+
+
+@pytest.mark.parametrize("command", ["search", "compare"])
+def test_a_file_that_is_no_picture_is_named(serve: Serve, tmp_path: Path, command: str) -> None:
+    file = tmp_path / "text.jpg"
+    file.write_text("no picture")
+    undecodable = status_pb2.Status(code=3, message="image.content: no picture")
+    undecodable.details.add().Pack(error_details_pb2.ErrorInfo(reason="IMAGE_UNDECODABLE"))
+
+    def refuse(_: Any, context: grpc.ServicerContext) -> Any:
+        context.set_trailing_metadata((("grpc-status-details-bin", undecodable.SerializeToString()),))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, undecodable.message)
+
+    answers = {"SearchImages": (pb.SearchImagesRequest, refuse), "CompareModels": (pb.CompareModelsRequest, refuse)}
+    with serve(**answers) as address:
+        done = CliRunner().invoke(app, ["--address", address, command, str(file)])
+    assert done.exit_code == 1
+    assert done.stderr == f"IMAGE_UNDECODABLE: {file}: image.content: no picture.\n"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_broken_file_of_authorities_is_told_as_such(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    done = CliRunner().invoke(app, [*NOBODY, "--ca-file", str(file), "models"])
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"INVALID_FIELD: {file} holds no certificates in PEM")
+    assert "gateway running" not in done.stderr
