@@ -20,6 +20,7 @@ from gateway.settings import GatewaySettings
 from likeness.v1 import image_search_pb2_grpc
 from servicekit import peers
 from servicekit.certificates import Files
+from servicekit.followed import Followed
 from servicekit.observed import observed
 from servicekit.peers import Identity
 from servicekit.server import App, Service
@@ -31,11 +32,11 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
 
     It has no checks: one that has lost a service still answers what does not need it, and says so for the rest.
     """
+    metrics = GatewayMetrics()
     async with (
-        _connected(settings, settings.embedder_address, settings.embedder_tls_name) as to_embedder,
-        _connected(settings, settings.search_address, settings.search_tls_name) as to_search,
+        _connected(settings, settings.embedder_address, settings.embedder_tls_name, metrics.files) as to_embedder,
+        _connected(settings, settings.search_address, settings.search_tls_name, metrics.files) as to_search,
     ):
-        metrics = GatewayMetrics()
         timeouts = (settings.call_timeout_seconds, settings.long_call_timeout_seconds)
         embedder = observed(EmbedderClient(to_embedder, timeouts[0]), "embedder", metrics, {"embed": metrics.embedded})
         heard = {"check": metrics.checked, "find": metrics.found, "upsert": metrics.written}
@@ -58,12 +59,12 @@ async def build(settings: GatewaySettings) -> AsyncIterator[App]:
 
 
 def _connected(
-    settings: GatewaySettings, address: str, server_name: str
+    settings: GatewaySettings, address: str, server_name: str, watched: Followed
 ) -> AbstractAsyncContextManager[grpc.aio.Channel]:
     files = Files(settings.peer_tls_ca_file, settings.peer_tls_cert_file, settings.peer_tls_key_file)
     identity = Identity(files, settings.peer_token_file, settings.reload_seconds)
     size = settings.transport_message_bytes
-    return peers.connect(address, identity, max_message_bytes=size, server_name=server_name)
+    return peers.connect(address, identity, max_message_bytes=size, server_name=server_name, files=watched)
 
 
 def _ingest(indexer: Indexer, settings: GatewaySettings, draining: asyncio.Event) -> Ingest:

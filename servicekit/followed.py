@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,16 +41,3 @@ class Followed:
                 seconds = (each.value.expires - now).total_seconds()
                 found[each.what] = min(found.get(each.what, seconds), seconds)
         return [([name], value) for name, value in found.items()]
-
-
-_here: ContextVar[Followed] = ContextVar("followed")
-
-
-def begin() -> None:
-    """Begin anew for a server, whose is what this task, and those that it starts, follow from now on."""
-    _here.set(Followed())
-
-
-def here() -> Followed:
-    """Return what this task's server follows; one of its own where none has begun."""
-    return _here.get(None) or Followed()

@@ -7,7 +7,6 @@ port could so end it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 import grpc
@@ -41,7 +40,7 @@ class KeptServer:
             self.server, self.port = await self._open(self.port)
         return self
 
-    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop it, if that has not been done."""
         await self.server.stop(0)
 

@@ -29,7 +29,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
-from servicekit import followed, listening
+from servicekit import listening
 from servicekit.errors import ServiceError
 from servicekit.followed import Followed
 
@@ -75,7 +75,8 @@ class Metrics:
             "likeness_part_errors", "Calls of a part that raised an error, or were given up.", *_PART, "reason"
         )
         part_calls = self.gauge("likeness_part_calls_in_flight", "Calls of a part under way.", "part")
-        self._watch(followed.here())
+        self.files = Followed()
+        self._tell_files()
         # Looking a series up costs more than counting in it.
         self._rpc_ends, self._rpc_times = cache(rpcs.labels), cache(rpc_seconds.labels)
         self._part_times, self._part_under_way = cache(part_seconds.labels), cache(part_calls.labels)
@@ -126,18 +127,18 @@ class Metrics:
             times.observe(perf_counter() - began)
             under_way.dec()
 
-    def _watch(self, files: Followed) -> None:
+    def _tell_files(self) -> None:
         self.listing(
             "likeness_files_refused",
             "1 while certificates or tokens on disk are no good, and those before them stay in use.",
             ("files",),
-            files.refused,
+            self.files.refused,
         )
         self.listing(
             "likeness_certificate_expires_seconds",
             "Time for which a certificate in use still counts, where TLS is on.",
             ("files",),
-            files.expire,
+            self.files.expire,
         )
 
     def _known(self, reason: str) -> str:

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
 
 from servicekit import channel, security, tls
 from servicekit.certificates import Certificates, Files
+from servicekit.followed import Followed
 from servicekit.replaceable import ReplaceableChannel
 from servicekit.watched import Unusable, Watched
 
@@ -31,9 +33,11 @@ class Identity:
 
 @asynccontextmanager
 async def connect(
-    target: str, identity: Identity, *, max_message_bytes: int, server_name: str = ""
+    target: str, identity: Identity, *, max_message_bytes: int, server_name: str = "", files: Followed | None = None
 ) -> AsyncIterator[grpc.aio.Channel]:
     """Give a channel like that of `channel.connect`, with this identity, while the block runs.
+
+    `files` counts the identity's files in meanwhile.
 
     Raises:
         SystemExit: the identity's files cannot be used.
@@ -51,12 +55,14 @@ async def connect(
             yield plain
         return
     metadata = (lambda: (("authorization", f"Bearer {token.value}"),)) if token else tuple
+    watched: list[Watched[Any]] = [each for each in (certificates, token) if each]
     async with (
         ReplaceableChannel(opened(certificates.value if certificates else None), metadata) as replaceable,
-        security.following([watched for watched in (certificates, token) if watched], identity.reload_seconds),
+        security.following(watched, identity.reload_seconds),
         _renewing(replaceable, certificates, opened, identity.reload_seconds),
     ):
-        yield replaceable
+        with files.following(watched) if files else nullcontext():
+            yield replaceable
 
 
 def _read(identity: Identity) -> tuple[Watched[Certificates] | None, Watched[str] | None]:

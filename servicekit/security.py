@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import structlog
 
-from servicekit import followed, tls, tokens
+from servicekit import tls, tokens
 from servicekit.access import Access
 from servicekit.certificates import Certificates, Files
 from servicekit.settings import ServerSettings
@@ -24,6 +24,11 @@ class Security:
     def __init__(self, certificates: Watched[Certificates] | None, known: Watched[Tokens] | None) -> None:
         self._certificates = certificates
         self._tokens = known
+
+    @property
+    def watched(self) -> list[Watched[Any]]:
+        """The files that it is made of."""
+        return [watched for watched in (self._certificates, self._tokens) if watched]
 
     def access(self, services: Sequence[Any]) -> Access:
         """Return who may call the methods of these services."""
@@ -44,7 +49,6 @@ async def opened(settings: ServerSettings) -> AsyncIterator[Security]:
     Raises:
         SystemExit: they cannot be used.
     """
-    followed.begin()
     try:
         certificates = _certificates(settings)
         known = tokens.watched(settings.tokens_file) if settings.tokens_file else None
@@ -52,8 +56,9 @@ async def opened(settings: ServerSettings) -> AsyncIterator[Security]:
         raise SystemExit(str(problem)) from None
     if known and not certificates:
         _log.warning("tokens come in plain text, since there is no tls_cert_file")
-    async with following([watched for watched in (certificates, known) if watched], settings.reload_seconds):
-        yield Security(certificates, known)
+    guard = Security(certificates, known)
+    async with following(guard.watched, settings.reload_seconds):
+        yield guard
 
 
 @asynccontextmanager
@@ -61,8 +66,7 @@ async def following(all_watched: Sequence[Watched[Any]], interval_seconds: float
     """Keep up with files while the block runs."""
     tasks = [asyncio.create_task(watched.watch(interval_seconds)) for watched in all_watched]
     try:
-        with followed.here().following(all_watched):
-            yield
+        yield
     finally:
         for task in tasks:
             task.cancel()

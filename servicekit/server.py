@@ -107,6 +107,7 @@ async def run(
         admission = Admission(settings.max_in_flight, settings.max_streams)
         observer = Observer(tracer or NoTracer(), app.metrics)
         observer.follow(admission, health, [check.name for check in app.checks])
+        opened.enter_context(app.metrics.files.following(guard.watched))
         async with (
             hangups.followed_by(app.reload if on_signals else None),
             metrics.served(app.metrics, settings.host, settings.metrics_port) as metrics_port,

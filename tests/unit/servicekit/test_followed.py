@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from servicekit import followed, security, tokens
+from servicekit import security, tokens
 from servicekit.certificates import Files
 from servicekit.metrics import Metrics
 from servicekit.settings import ServerSettings
@@ -33,18 +33,16 @@ def told(metrics: Metrics, name: str) -> dict[str, float]:
 
 
 def test_a_server_without_files_tells_nothing_of_them() -> None:
-    followed.begin()
     metrics = Metrics()
     assert told(metrics, "likeness_files_refused") == {}
     assert told(metrics, "likeness_certificate_expires_seconds") == {}
 
 
-async def test_what_is_no_good_is_told_until_it_is_good_again(folder: Folder) -> None:
-    followed.begin()
+def test_what_is_no_good_is_told_until_it_is_good_again(folder: Folder) -> None:
     known = tokens.watched(folder.tokens)
     before = [folder.tokens.read_bytes()]
-    async with security.following([known], 3600):
-        metrics = Metrics()
+    metrics = Metrics()
+    with metrics.files.following([known]):
         assert told(metrics, "likeness_files_refused") == {"tokens": 0}
         for contents, refused in (([b"no TOML"], 1), (before, 0)):
             known.look(contents)
@@ -53,23 +51,23 @@ async def test_what_is_no_good_is_told_until_it_is_good_again(folder: Folder) ->
     assert told(metrics, "likeness_files_refused") == {}
 
 
-async def test_it_is_told_how_long_certificates_count_and_the_worst_of_one_name(folder: Folder) -> None:
-    followed.begin()
+def test_it_is_told_how_long_certificates_count_and_the_worst_of_one_name(folder: Folder) -> None:
     watched = [certificates(folder).watched("certificates") for _ in range(2)]
-    async with security.following([*watched, tokens.watched(folder.tokens)], 3600):
+    metrics = Metrics()
+    with metrics.files.following([*watched, tokens.watched(folder.tokens)]):
         for _ in range(2):
             watched[1].look([b"", b"", b""])
-        metrics = Metrics()
         assert told(metrics, "likeness_certificate_expires_seconds") == {"certificates": pytest.approx(2 * DAY, abs=60)}
         assert told(metrics, "likeness_files_refused") == {"certificates": 1, "tokens": 0}
 
 
 async def test_two_servers_in_one_process_tell_of_their_own_files(folder: Folder) -> None:
     async def server(**files: object) -> dict[str, float]:
-        async with security.opened(ServerSettings.model_validate(files)):
-            metrics = Metrics()
-            await asyncio.sleep(0)
-            return told(metrics, "likeness_files_refused")
+        metrics = Metrics()
+        async with security.opened(ServerSettings.model_validate(files)) as guard:
+            with metrics.files.following(guard.watched):
+                await asyncio.sleep(0)
+                return told(metrics, "likeness_files_refused")
 
     one, other = await asyncio.gather(server(**folder.of_server()), server(tokens_file=folder.tokens))
     assert one == {"certificates": 0}
