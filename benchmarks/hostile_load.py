@@ -41,26 +41,23 @@ class MixedCalls:
             tasks = []
             async for _ in paced(calls_a_second, seconds):
                 content, reason = next(hostile) if chance.random() < share else (b"", "")
-                work = (
-                    self._hostile(embed, content, reason, outcomes) if content else _good(embed, next(good), outcomes)
-                )
-                tasks.append(asyncio.create_task(work))
+                request = self._with(content) if content else next(good)
+                taken = outcomes.hostile if content else outcomes.good
+                tasks.append(asyncio.create_task(_noted(embed, request, reason, taken, outcomes.wrong)))
             await asyncio.gather(*tasks)
         return outcomes
 
-    async def _hostile(self, embed: Any, content: bytes, reason: str, outcomes: Mixed) -> None:
-        request = embedder_pb2.EmbedRequest(images=[types_pb2.Image(content=content)], models=[self.calls.model])
-        started = time.perf_counter()
-        result = (await embed(request)).results[0]
-        outcomes.hostile.append(time.perf_counter() - started)
-        found = status.from_status(result.error).code_reason if result.HasField("error") else ""
-        if found != reason:
-            outcomes.wrong.append(f"{found or 'OK'} in place of {reason or 'OK'}")
+    def _with(self, content: bytes) -> embedder_pb2.EmbedRequest:
+        return embedder_pb2.EmbedRequest(images=[types_pb2.Image(content=content)], models=[self.calls.model])
 
 
-async def _good(embed: Any, request: embedder_pb2.EmbedRequest, outcomes: Mixed) -> None:
+async def _noted(
+    embed: Any, request: embedder_pb2.EmbedRequest, reason: str, taken: list[float], wrong: list[str]
+) -> None:
+    """Make a call, and note what it took, and what is wrong unless it is refused for the reason, empty for none."""
     started = time.perf_counter()
     result = (await embed(request)).results[0]
-    outcomes.good.append(time.perf_counter() - started)
-    if result.HasField("error"):
-        outcomes.wrong.append(status.from_status(result.error).code_reason)
+    taken.append(time.perf_counter() - started)
+    found = status.from_status(result.error).code_reason if result.HasField("error") else ""
+    if found != reason:
+        wrong.append(f"{found or 'OK'} in place of {reason or 'OK'}")

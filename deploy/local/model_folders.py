@@ -4,20 +4,19 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from deploy.local import kept
+
 _TOLD = ("model refused", "model folder cannot be read")
 
 
 def remembered(state: Path) -> tuple[Path, ...]:
     """Return the folders of the last start over a state folder: what was indexed then needs their models."""
-    try:
-        return tuple(map(Path, json.loads(_file(state).read_text())))
-    except FileNotFoundError:
-        return ()
+    return tuple(map(Path, kept.texts(_file(state))))
 
 
 def remember(state: Path, folders: Sequence[Path]) -> None:
     """Keep the folders for the next start."""
-    _file(state).write_text(json.dumps([str(folder.absolute()) for folder in folders]))
+    kept.keep(_file(state), [str(folder.absolute()) for folder in folders])
 
 
 def problems(folders: Sequence[Path], log: Path) -> list[str]:

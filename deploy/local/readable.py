@@ -1,9 +1,9 @@
 """The beginnings of the addresses that the embedder of the local stack may read pictures from."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.local import kept
 from deploy.local.errors import StackError
 
 SETTING = "LIKENESS_EMBEDDER_URI_PREFIXES"
@@ -25,15 +25,12 @@ def chosen(state: Path, given: Sequence[str], *, none: bool) -> tuple[str, ...]:
 
 def remembered(state: Path) -> tuple[str, ...]:
     """Return the prefixes of the last start over a state folder."""
-    try:
-        return tuple(json.loads(_file(state).read_text()))
-    except FileNotFoundError:
-        return ()
+    return kept.texts(_file(state))
 
 
 def remember(state: Path, prefixes: Sequence[str]) -> None:
     """Keep the prefixes for the next start."""
-    _file(state).write_text(json.dumps(list(prefixes)))
+    kept.keep(_file(state), prefixes)
 
 
 def environment(prefixes: Sequence[str]) -> dict[str, str]:

@@ -3,22 +3,14 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
-
 from search_service.ports import RecordStore
 from search_service.ports_repair import RepairRecords, Restoration
 from search_service.values import Collection, Outcome, Record, RowKey
-from tests.contract.test_record_store import a_collection, a_record, write
+from tests.contract.test_record_store import a_record, collection, current, write
+
+__all__ = ["collection"]
 
 NEVER = (-1, 0, 1, 10**14)
-
-
-@pytest.fixture
-async def collection(records: RecordStore) -> Collection:
-    made = a_collection()
-    await records.prepare(made)
-    await records.register(made, 60)
-    return made
 
 
 async def begun(records: RecordStore, uid: str, *image_ids: str) -> list[Record]:
@@ -34,9 +26,7 @@ async def write_if(records: RecordStore, uid: str, **expected_ms: int | None) ->
 
 
 async def update_ms(records: RecordStore, uid: str, image_id: str) -> int:
-    (known,) = await records.read(uid, [image_id])
-    assert known is not None
-    return known.update_ms
+    return (await current(records, uid, image_id)).update_ms
 
 
 async def test_a_write_lands_only_on_what_was_last_written_when_it_expects(

@@ -34,6 +34,12 @@ async def write(records: RecordStore, uid: str, *image_ids: str) -> list[Outcome
     return await records.commit(uid, 1, [a_record(i, g) for i, g in zip(image_ids, generations, strict=True)])
 
 
+async def current(records: RecordStore, uid: str, image_id: str) -> Record:
+    (known,) = await records.read(uid, [image_id])
+    assert known is not None
+    return known
+
+
 async def test_a_collection_is_visible_once_registered(records: RecordStore) -> None:
     made = a_collection()
     await records.prepare(made)

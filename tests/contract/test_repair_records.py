@@ -3,25 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
-
 from search_service.ports_repair import Named, RepairRecords, Restoration
-from search_service.values import Collection, Outcome, Record, RowKey
-from tests.contract.test_record_store import a_collection, a_record, write
+from search_service.values import Collection, Outcome, RowKey
+from tests.contract.test_record_store import a_collection, a_record, collection, current, write
 
-
-@pytest.fixture
-async def collection(records: RepairRecords) -> Collection:
-    made = a_collection()
-    await records.prepare(made)
-    await records.register(made, 60)
-    return made
-
-
-async def current(records: RepairRecords, uid: str, image_id: str) -> Record:
-    (known,) = await records.read(uid, [image_id])
-    assert known is not None
-    return known
+__all__ = ["collection"]
 
 
 async def test_the_lease_has_one_holder_and_only_that_one_renews_and_frees_it(records: RepairRecords) -> None:
