@@ -29,7 +29,7 @@ def _session(network: Path, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # As in the embedder.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "300")
     return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
 
 

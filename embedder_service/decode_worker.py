@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _RESTING_BYTES = 1024 * 1024
 _WALL_PER_CPU = 5
 # clock_gettime(2): the clock of another process is made of its id.
 _PROCESS_CLOCK = 2
+_FIELDS = attrgetter(*(field.name for field in fields(Geometry)))
 _log = structlog.get_logger()
 
 
@@ -97,13 +99,12 @@ class Forks:
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), memory])
             pid = int(await asyncio.get_running_loop().sock_recv(control, _MESSAGE_BYTES))
             ours.setblocking(False)
-            worker = Worker(ours, memory, pid, self._cpu_seconds)
-            worker.confined_by = json.loads(await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES))
+            confined_by = json.loads(await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES))
+            return Worker(ours, memory, pid, self._cpu_seconds, confined_by)
         except BaseException:
             ours.close()
             os.close(memory)
             raise
-        return worker
 
     def _start(self) -> socket.socket:
         """Start a fresh interpreter. It is no fork of this process, gRPC's threads are not in it, nor is any secret."""
@@ -124,9 +125,11 @@ class Forks:
 class Worker:
     """One process that decodes, and the memory that it shares with us: bytes at its start, then pixels."""
 
-    def __init__(self, connection: socket.socket, memory: int, pid: int, cpu_seconds: float) -> None:
+    def __init__(
+        self, connection: socket.socket, memory: int, pid: int, cpu_seconds: float, confined_by: Sequence[str]
+    ) -> None:
         self.alive = True
-        self.confined_by: Sequence[str] = ()
+        self.confined_by = confined_by
         self._connection = connection
         self._memory = memory
         self._process = os.pidfd_open(pid)
@@ -134,6 +137,8 @@ class Worker:
         self._cpu_seconds = cpu_seconds
         self._overdue = False
         self._shared = self._mapped(_RESTING_BYTES)
+        self._answer: asyncio.Future[bytes] | None = None
+        asyncio.get_running_loop().add_reader(connection, self._hear)
 
     async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
         """See ImageDecoder.
@@ -147,7 +152,7 @@ class Worker:
         asked = {
             "memory_bytes": len(self._shared),
             "content_bytes": len(content),
-            "geometries": [list(asdict(geometry).values()) for geometry in geometries],
+            "geometries": [_FIELDS(geometry) for geometry in geometries],
         }
         answer = await self._ask(json.dumps(asked).encode())
         try:
@@ -159,6 +164,7 @@ class Worker:
         """End the process, and let go of what it shared."""
         if self._connection.fileno() >= 0:
             self._end()
+            asyncio.get_running_loop().remove_reader(self._connection)
             self._shared.close()
             self._connection.close()
             os.close(self._memory)
@@ -168,21 +174,34 @@ class Worker:
         loop = asyncio.get_running_loop()
         started, used = loop.time(), self._cpu()
         self._timer = loop.call_later(self._cpu_seconds, self._watch, started, used)
+        self._answer = loop.create_future()
         try:
-            await self._send(request)
-            answer = await loop.sock_recv(self._connection, _MESSAGE_BYTES)
+            self._send(request)
+            answer = await self._answer
             return json.loads(answer) if answer else self._gone()
-        except (OSError, ValueError):
+        except ValueError:
             return self._gone()
         finally:
             self._timer.cancel()
 
-    async def _send(self, request: bytes) -> None:
+    def _send(self, request: bytes) -> None:
+        """Send what is far smaller than the buffer, which is empty: that does not block."""
         try:
-            await asyncio.get_running_loop().sock_sendall(self._connection, request)
+            self._connection.send(request)
         except OSError:
             self.alive = False
             raise WorkerGone from None
+
+    def _hear(self) -> None:
+        """Read the answer, or that there will be none, which is empty."""
+        try:
+            answer = self._connection.recv(_MESSAGE_BYTES)
+        except OSError:
+            answer = b""
+        if not answer:
+            asyncio.get_running_loop().remove_reader(self._connection)
+        if self._answer and not self._answer.done():
+            self._answer.set_result(answer)
 
     def _watch(self, started: float, used: float) -> None:
         """Kill a worker that takes too much; `started` and `used` are its clocks at the start of the picture."""

@@ -1,6 +1,7 @@
 """From pictures to vectors: which models, one decoding a picture, and an error for each picture that has one."""
 
 import asyncio
+import math
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -186,8 +187,9 @@ async def _all(work: Sequence[Coroutine[Any, Any, Result]]) -> list[Result]:
 
 def _unit(row: Vectors) -> Vectors | None:
     """Divide a vector by its length; None for one that has no length, or none that is finite."""
-    length = np.linalg.norm(row.astype(np.float64))
-    return (row / length).astype(np.float32) if np.isfinite(length) and length > _MIN_LENGTH else None
+    wide = row.astype(np.float64)
+    length = math.sqrt(wide @ wide)
+    return (wide / length).astype(np.float32) if math.isfinite(length) and length > _MIN_LENGTH else None
 
 
 def _outcome(place: str, image: DecodedImage, lines: Sequence[Line], vectors: Sequence[Vectors | None]) -> Outcome:

@@ -49,14 +49,25 @@ class _Run:
     """One batch that is under way."""
 
     jobs: Sequence[_Job]
-    task: "asyncio.Task[Vectors]"
+    vectors: "asyncio.Future[Vectors]"
     began: float
     ended: float = 0.0
 
     @property
     def failed(self) -> BaseException | None:
         """What the network raised."""
-        return None if self.task.cancelled() else self.task.exception()
+        return None if self.vectors.cancelled() else self.vectors.exception()
+
+    async def end(self) -> None:
+        """Wait until it is over, whatever came of it."""
+        try:
+            await self.vectors
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.vectors.cancelled() or (task and task.cancelling()):
+                raise
+        except Exception:  # noqa: BLE001 `failed` has it
+            return
 
 
 @dataclass(slots=True)
@@ -151,7 +162,7 @@ class Line:
             return vector
         finally:
             if job.run and all(each.vector.cancelled() for each in job.run.jobs):
-                job.run.task.cancel()
+                job.run.vectors.cancel()
 
     def _trace(self, job: _Job) -> None:
         if run := job.run:
@@ -217,11 +228,11 @@ class Line:
         started = loop.time()
         images = [job.image for job in jobs]
         alone = self._runs.inside == 1 and not any(self._ready)
-        run = _Run(jobs, asyncio.create_task(self.model.infer(images, alone=alone)), started)
+        run = _Run(jobs, asyncio.ensure_future(self.model.infer(images, alone=alone)), started)
         for job in jobs:
             job.run = run
             self._observer.waited(self.card.name, started - job.since)
-        await asyncio.wait([run.task])
+        await run.end()
         run.ended = loop.time()
         self._note(len(jobs), run.ended - started)
         if len(jobs) > 1 and run.failed:
@@ -239,10 +250,10 @@ class Line:
             if run.failed:
                 _log.error("a run failed", model=self.card.name, problem=first_line(run.failed))
                 job.vector.set_exception(RunFailed(f"{self.card.name} fails at it"))
-            elif run.task.cancelled():
+            elif run.vectors.cancelled():
                 job.vector.cancel()
             else:
-                job.vector.set_result(run.task.result()[row])
+                job.vector.set_result(run.vectors.result()[row])
 
     def _note(self, images: int, seconds: float) -> None:
         self._observer.ran(self.card.name, images, seconds)

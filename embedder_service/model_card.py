@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
@@ -52,7 +53,7 @@ class Preprocessing(BaseModel):
             raise ValueError("dtype 'uint8' takes pixels as they are: scale = 1, mean = [0, 0, 0], std = [1, 1, 1]")
         return self
 
-    @property
+    @cached_property
     def geometry(self) -> Geometry:
         """The part that is done to the picture itself."""
         size = self.input_width_px, self.input_height_px
@@ -72,7 +73,7 @@ class ModelCard(BaseModel):
     dimension: int = Field(ge=1, le=32_768)
     preprocessing: Preprocessing
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of `onnx_sha256` and of every field of `preprocessing` as JSON with sorted keys.
 

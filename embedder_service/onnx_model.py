@@ -26,11 +26,27 @@ from embedder_service.tensors import InputBuilder, pool
 
 _TENSOR_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
 _LOG_NOTHING = 4
+# Threads of a run wait so long, busily, for the next node of the graph: being woken would take them longer, for light
+# networks as long again as the whole run. Much longer, and they would take the processors from other work.
+_SPIN_MICROSECONDS = "300"
 _GRAPH, _WEIGHTS = "optimised.onnx", "weights"
 _TRIAL_IMAGES = 2
 # Far below what any network gives, and far above what single precision makes of zero.
 _MIN_LENGTH = 1e-6
 _log = structlog.get_logger()
+
+
+def _share_arena() -> None:
+    """Have the sessions of all models take their tensors from one place: what one run lets go of, the next one takes.
+
+    It grows by what is asked for (1), not by twice as much as the last time.
+    """
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
+
+
+# Here, since a process may do it once.
+_share_arena()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +86,13 @@ class OnnxModel(Model):
         """See Model."""
         return self._card
 
-    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
+    def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> "asyncio.Future[Vectors]":
         """See Model."""
         options = ort.RunOptions()
         run = partial(self._run, self._sessions, images, options, alone=alone)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._engine.executor, run)
-        except asyncio.CancelledError:
-            # Nobody waits for the run any more; it ends between two nodes of the graph.
-            options.terminate = True
-            raise
+        vectors = asyncio.get_running_loop().run_in_executor(self._engine.executor, run)
+        vectors.add_done_callback(partial(_end_if_cancelled, options))
+        return vectors
 
     def close(self) -> None:
         """See Model."""
@@ -189,8 +202,8 @@ def _options(threads: int) -> ort.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _LOG_NOTHING
-    # Threads that spin while they wait take the processors from other runs, and from decoding.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # Weights outside the file are not in its hash. ONNX Runtime would look for them in the working directory; nothing
     # can lie in this folder, and it refuses whatever leads out of it.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
@@ -220,6 +233,12 @@ def _give_memory_back() -> None:
 
 def _terminate(options: ort.RunOptions) -> None:
     options.terminate = True
+
+
+def _end_if_cancelled(options: ort.RunOptions, vectors: "asyncio.Future[Vectors]") -> None:
+    """End a run that nobody waits for any more: between two nodes of the graph."""
+    if vectors.cancelled():
+        _terminate(options)
 
 
 def _check_graph(session: ort.InferenceSession, preprocessing: Preprocessing, shape: Sequence[int]) -> None:

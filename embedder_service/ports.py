@@ -1,6 +1,6 @@
 """What the core needs of others, the values that pass between them, and what can go wrong with a picture."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +103,7 @@ class Model(Protocol):
     def card(self) -> ModelCard:
         """What it is, and what it must be given."""
 
-    async def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Vectors:
+    def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Awaitable[Vectors]:
         """Run once; return the pooled output, [len(images), card.dimension], float32, not yet of length 1.
 
         May be called any number of times at once; whoever calls bounds how many run, and how large a batch is.

@@ -1,6 +1,7 @@
 """Structured logs, one JSON object a line, each with the ids of the request and of the trace that it belongs to."""
 
 import logging
+import random
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -58,9 +59,14 @@ def request(metadata: Mapping[str, str | bytes]) -> Iterator[str]:
     usable = (
         isinstance(given, str) and given.isascii() and given.isprintable() and 0 < len(given) <= _MAX_REQUEST_ID_CHARS
     )
-    request_id = str(given) if usable else str(uuid.uuid4())
+    request_id = str(given) if usable else str(_new_id())
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         yield request_id
+
+
+def _new_id() -> uuid.UUID:
+    """Return a random id; uuid4() would ask the system, which lets go of the interpreter and waits for it again."""
+    return uuid.UUID(int=random.getrandbits(128), version=4)
 
 
 def outgoing_metadata() -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,7 @@
 """Traces: whether calls are traced, and how a trace goes on from service to service (W3C Trace Context)."""
 
 import os
+import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -62,7 +63,8 @@ class NoTracer:
     def call(self, method: str, caller: Place | None) -> CallSpan:  # noqa: ARG002
         """See Tracer."""
         if caller is None:
-            return _Untraced(os.urandom(16).hex(), os.urandom(8).hex(), sampled=False)
+            # Not of the system: that call lets go of the interpreter, and then waits for it behind other threads.
+            return _Untraced(f"{random.getrandbits(128):032x}", f"{random.getrandbits(64):016x}", sampled=False)
         return _Untraced(caller.trace_id, caller.span_id, caller.sampled)
 
 

@@ -13,7 +13,7 @@ from embedder_service import model_folder
 from embedder_service.catalog import BUILT_IN
 from embedder_service.models import generate
 from embedder_service.onnx_model import Engine, OnnxModel
-from embedder_service.ports import Model, Pixels
+from embedder_service.ports import Model, Pixels, Vectors
 from tests import embedder_images as images
 
 Array = npt.NDArray[np.float64]
@@ -74,7 +74,10 @@ def block(votes: Array) -> Array:
 
 
 def infer(model: Model, pixels: list[Pixels]) -> Array:
-    return asyncio.run(model.infer(pixels)).astype(np.float64)
+    async def run() -> Vectors:
+        return await model.infer(pixels)
+
+    return asyncio.run(run()).astype(np.float64)
 
 
 def test_colour_is_what_its_definition_says(models: Models) -> None:

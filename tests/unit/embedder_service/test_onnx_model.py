@@ -101,7 +101,7 @@ async def test_a_run_that_nobody_waits_for_ends() -> None:
     """There is one thread for runs: the second gets it only if the first, which would never end, lets it go."""
     with Announcing() as thread:
         model = load(thread, embedder_models.endless_on_black(), 3)
-        running = asyncio.create_task(model.infer([np.zeros((8, 8, 3), np.uint8)]))
+        running = asyncio.ensure_future(model.infer([np.zeros((8, 8, 3), np.uint8)]))
         assert await asyncio.to_thread(thread.begun.wait, 10)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -116,7 +116,7 @@ async def test_the_weights_outlast_a_run_that_nobody_waits_for() -> None:
     with Announcing(hold) as thread:
         model = threaded(thread)
         kept = weakref.ref(model._sessions.weights)
-        running = asyncio.create_task(model.infer(PICTURES))
+        running = asyncio.ensure_future(model.infer(PICTURES))
         assert await asyncio.to_thread(thread.begun.wait, 10)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
