@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +16,14 @@ from embedder_service.decode_pool import DecoderPool
 from embedder_service.decode_worker import Allowance
 from embedder_service.embedding import Embedder
 from embedder_service.file_reader import FolderReader
-from embedder_service.http_reader import AiohttpReader
 from embedder_service.inference import open_inference_pb2, open_inference_pb2_grpc
 from embedder_service.line import Bounds, Line
 from embedder_service.metrics import EmbedderMetrics
 from embedder_service.networks import ReachableNetworks
 from embedder_service.onnx_model import Engine, OnnxModel, available_providers
 from embedder_service.pictures import Limits
-from embedder_service.ports import ImageDecoder
-from embedder_service.reading import UriReading
+from embedder_service.ports import HttpReader, ImageDecoder
+from embedder_service.reading import NoHttp, UriReading
 from embedder_service.registry import Registry
 from embedder_service.reloading import Reloader
 from embedder_service.servicer import EmbedderServicer
@@ -123,11 +122,19 @@ async def _kept_in_step(reloader: Reloader, registry: Registry) -> AsyncIterator
 @asynccontextmanager
 async def _uris(settings: EmbedderSettings, threads: Executor) -> AsyncIterator[UriReading]:
     prefixes = AllowedPrefixes(settings.uri_prefixes)
-    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
-    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
-        files = FolderReader(threads, prefixes.folders, max_bytes)
+    files = FolderReader(threads, prefixes.folders, settings.max_image_bytes)
+    async with _http(settings) if prefixes.lead_outside else nullcontext(NoHttp()) as http:
         seconds = settings.uri_timeout_seconds
         yield UriReading(prefixes, files, http, at_once=settings.uri_reads, timeout_seconds=seconds)
+
+
+@asynccontextmanager
+async def _http(settings: EmbedderSettings) -> AsyncIterator[HttpReader]:
+    from embedder_service.http_reader import AiohttpReader  # noqa: PLC0415 8 MB for those alone who allow it
+
+    networks, max_bytes = ReachableNetworks(settings.uri_networks), settings.max_image_bytes
+    async with AiohttpReader.open(networks.allow, max_bytes=max_bytes, ca_file=settings.uri_ca_file) as http:
+        yield http
 
 
 @asynccontextmanager

@@ -11,6 +11,14 @@ from servicekit import deadline
 _MAX_MOVES = 3
 
 
+class NoHttp(HttpReader):
+    """Asks nobody: for where no prefix leads to another machine."""
+
+    async def get(self, url: str) -> bytes | Moved:  # noqa: ARG002
+        """See HttpReader."""
+        raise not_allowed()
+
+
 class UriReading:
     """Reads what addresses hold.
 

@@ -82,6 +82,11 @@ class AllowedPrefixes:
         """Those of files, as the system knows them."""
         return [prefix.file for prefix in self._prefixes if prefix.scheme == "file"]
 
+    @property
+    def lead_outside(self) -> bool:
+        """Whether one is of another machine."""
+        return any(prefix.scheme != "file" for prefix in self._prefixes)
+
     def require(self, uri: str) -> Location:
         """Return the address, if it is under a prefix.
 

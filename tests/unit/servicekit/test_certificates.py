@@ -61,7 +61,7 @@ def test_a_certificate_that_came_early_is_taken_in_its_time(folder: Folder, monk
     early = of(folder, "early")
     replaced(watched, found(folder, early))
     assert watched.refused
-    monkeypatch.setattr("servicekit.certificates.datetime", Tomorrow)
+    monkeypatch.setattr("servicekit.pem.datetime", Tomorrow)
     watched.look(found(folder, early))
     assert watched.value.chain == early.chain
     assert not watched.refused
