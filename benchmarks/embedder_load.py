@@ -1,6 +1,7 @@
 """Calls of Embed for some seconds: as many as it takes, one at a time, or at a rate whatever becomes of them."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
@@ -34,7 +35,18 @@ class Outcomes:
     probes: list[float] = field(default_factory=list)
     failed_probes: int = 0
     seconds: float = 0.0
-    first_after: float = 0.0
+    ended_at: float = math.inf
+    """When the last call was made, by time.perf_counter."""
+    first_after: float = math.inf
+    """From then to the next answer that is none of refusal."""
+    new_after: float = 0.0
+    """From then to the answer to a call that is only made then, and made again as long as it is refused."""
+
+    def serve(self, seconds: float) -> None:
+        """Note a call that was served."""
+        self.served.append(seconds)
+        if (after := time.perf_counter() - self.ended_at) > 0:
+            self.first_after = min(self.first_after, after)
 
 
 @dataclass(frozen=True)
@@ -100,10 +112,11 @@ class EmbedCalls:
             tasks = [
                 asyncio.create_task(_noted(call(deadline), outcomes)) async for _ in paced(calls_a_second, seconds)
             ]
-            outcomes.seconds = time.perf_counter() - started
-            ended = time.perf_counter()
+            outcomes.ended_at = time.perf_counter()
+            outcomes.seconds = outcomes.ended_at - started
             await _first(call)
-            outcomes.first_after = time.perf_counter() - ended
+            outcomes.new_after = time.perf_counter() - outcomes.ended_at
+            outcomes.first_after = min(outcomes.first_after, outcomes.new_after)
             await asyncio.gather(*tasks)
             probing.cancel()
         return outcomes
@@ -164,7 +177,7 @@ async def _noted(call: Awaitable[Any], outcomes: Outcomes) -> None:
     started = time.perf_counter()
     try:
         await call
-        outcomes.served.append(time.perf_counter() - started)
+        outcomes.serve(time.perf_counter() - started)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             outcomes.refused.append(time.perf_counter() - started)

@@ -29,6 +29,7 @@ _LOADS = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.2, 1.5)
 _MIB = 1024 * 1024
 # Images in a call, and calls at once.
 _CALLS = ((1, 8), (4, 4), (8, 3))
+_SIDE_BY_SIDE = (1, 2, 1)
 _PIPELINES = tuple(shape for shape in SHAPES if shape[2] == 1)
 _BARS: dict[str, dict[str, float]] = {
     networks.RESNET: {"alone": 0.93, "article": 4.5, "mib": 330},
@@ -84,6 +85,11 @@ def embedding(plan: Plan) -> tuple[list[Figure], list[Offered]]:
                     figures += more
                 figures += _attacked(rig)
                 figures += _memory(rig)
+        networks.write_int8(directory / "all", directory)
+        with _serving(directory, networks.INT8, caller, other) as rig:
+            figures += _eight_bits(
+                rig, Contestant(directory / "all" / networks.RESNET / "model.onnx", directory), plan.rounds
+            )
     return figures, offered
 
 
@@ -114,10 +120,7 @@ def _compared(rig: _Rig, rounds: int) -> list[Figure]:
     """Find each side's best settings first; then all sides once in each round."""
     alone = max(SHAPES, key=lambda shape: rig.other.run(rig.plain.runs, shape, _SWEEP_SECONDS))
     piped = max(_PIPELINES, key=lambda shape: rig.other.run(rig.plain.pipeline, shape, _SWEEP_SECONDS))
-    batch, at_once = max(
-        _CALLS, key=lambda shape: rig.caller.run(replace(rig.calls, batch=shape[0]).rate, shape[1], _SWEEP_SECONDS)
-    )
-    best = replace(rig.calls, batch=batch)
+    best, at_once = _best_calls(rig)
     sides: dict[str, list[float]] = {"ours": [], "alone": [], "plain": [], "article": [], "lone": [], "lone plain": []}
     for _ in range(rounds):
         sides["ours"].append(rig.caller.run(best.rate, at_once, _ROUND_SECONDS))
@@ -126,7 +129,32 @@ def _compared(rig: _Rig, rounds: int) -> list[Figure]:
         sides["article"].append(rig.other.run(rig.plain.article, _ROUND_SECONDS))
         sides["lone"].append(percentile_ms(rig.caller.run(rig.calls.lone, _LONE_CALLS), 50))
         sides["lone plain"].append(percentile_ms(rig.other.run(rig.plain.lone, os.cpu_count(), _LONE_CALLS), 50))
-    return _ratios(rig.model, sides, f"{at_once} calls of {batch}")
+    return _ratios(rig.model, sides, f"{at_once} calls of {best.batch}")
+
+
+def _best_calls(rig: _Rig) -> tuple[EmbedCalls, int]:
+    """Return the calls that serve the most images, and how many of them at once."""
+    batch, at_once = max(
+        _CALLS, key=lambda shape: rig.caller.run(replace(rig.calls, batch=shape[0]).rate, shape[1], _SWEEP_SECONDS)
+    )
+    return replace(rig.calls, batch=batch), at_once
+
+
+def _eight_bits(rig: _Rig, fp32: Contestant, rounds: int) -> list[Figure]:
+    """Hold int8 against the graph that it is of: served against the article's way, and both networks alone."""
+    best, at_once = _best_calls(rig)
+    sides: dict[str, list[float]] = {"ours": [], "article": [], "int8": [], "fp32": []}
+    for _ in range(rounds):
+        sides["ours"].append(rig.caller.run(best.rate, at_once, _ROUND_SECONDS))
+        sides["article"].append(rig.other.run(fp32.article, _ROUND_SECONDS))
+        sides["int8"].append(rig.other.run(rig.plain.runs, _SIDE_BY_SIDE, _ROUND_SECONDS))
+        sides["fp32"].append(rig.other.run(fp32.runs, _SIDE_BY_SIDE, _ROUND_SECONDS))
+    name, against = f"Embed {rig.model}, {at_once} calls of {best.batch}", "against a session of fp32 an image"
+    alone = f"session.run of {rig.model} alone, against fp32"
+    return [
+        times(f"{name}, {against}", sides["ours"], sides["article"], "/s", at_least(10)),
+        times(alone, sides["int8"], sides["fp32"], "/s", at_least(2)),
+    ]
 
 
 def _ratios(model: str, sides: dict[str, list[float]], calls: str) -> list[Figure]:
@@ -161,7 +189,7 @@ def _overloaded(rig: _Rig) -> tuple[list[Figure], list[Offered]]:
     outcomes: Outcomes = rig.caller.run(rig.calls.offered, capacity * _OVERLOAD, _OVERLOAD_SECONDS, _DEADLINE_SECONDS)
     if outcomes.other:
         raise RuntimeError(f"{len(outcomes.other)} calls failed, the first with {outcomes.other[0]}")
-    goodput = len(outcomes.served) / (outcomes.seconds + outcomes.first_after)
+    goodput = len(outcomes.served) / (outcomes.seconds + outcomes.new_after)
     name = f"{rig.model} at {_OVERLOAD} times the capacity"
     refusals = percentile_ms(outcomes.refused or [0.0], 99)
     probes = percentile_ms(outcomes.probes, 99)
@@ -171,6 +199,7 @@ def _overloaded(rig: _Rig) -> tuple[list[Figure], list[Offered]]:
         Figure(f"{name}: refusals p99", refusals, "ms", f"{len(outcomes.refused)}", "", [refusals], at_most(50)),
         Figure(f"{name}: health p99", probes, "ms", failed, "", [probes], at_most(200)),
         Figure(f"{name}: first served after", outcomes.first_after, "s", "", "", [outcomes.first_after], at_most(1)),
+        Figure(f"{name}: first new call served after", outcomes.new_after, "s", "", "", [outcomes.new_after]),
     ], offered
 
 
@@ -195,5 +224,5 @@ def _attacked(rig: _Rig) -> list[Figure]:
 def _offer(rig: _Rig, share: float, capacity: float) -> Offered:
     outcomes: Outcomes = rig.caller.run(rig.calls.offered, capacity * share, _OFFERED_SECONDS, _DEADLINE_SECONDS)
     served = outcomes.served or [0.0]
-    rate = len(outcomes.served) / (outcomes.seconds + outcomes.first_after)
+    rate = len(outcomes.served) / (outcomes.seconds + outcomes.new_after)
     return Offered(rig.model, share, capacity, rate, percentile_ms(served, 50), percentile_ms(served, 99))
