@@ -35,7 +35,7 @@ def write(repository: Path, shared_data: Path | None) -> list[str]:
 
 def write_int8(repository: Path, photographs: Path) -> None:
     """Write the int8 variant of ResNet50 beside it, as its users make one."""
-    folders = ["--models", repository, "--photos", photographs]
+    folders = ["--models", str(repository), "--photos", str(photographs)]
     tool = [sys.executable, "-m", "embedder_service.model_tools", "quantize", RESNET, *folders, *_QUANTISING]
     subprocess.run(tool, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 ours
 

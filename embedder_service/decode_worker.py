@@ -33,6 +33,9 @@ _RESTING_BYTES = 1024 * 1024
 _WALL_PER_CPU = 5
 # clock_gettime(2): the clock of another process is made of its id.
 _PROCESS_CLOCK = 2
+# Of the GNU library: what a picture of over some 2 megapixels took goes back to the system, what smaller ones take is
+# kept for the next. Left to itself it keeps up to 64 MiB in each decoder.
+_ALLOCATION = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(8 * 1024 * 1024))
 _FIELDS = attrgetter(*(field.name for field in fields(Geometry)))
 _log = structlog.get_logger()
 
@@ -113,7 +116,7 @@ class Forks:
             orders = json.dumps(self._orders | {"control": theirs.fileno()})
             self._process = subprocess.Popen(  # noqa: S603 our own program
                 [sys.executable, "-B", "-m", self._program, orders],
-                env={"PYTHONPATH": str(Path(__file__).parents[1])},
+                env={"PYTHONPATH": str(Path(__file__).parents[1]), **_ALLOCATION},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
