@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from functools import cached_property
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from embedder_service.geometry import Geometry
 
@@ -14,7 +14,9 @@ _MAX_SIDE_PX = 4096
 _RAW_PIXELS = (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 Side = Annotated[int, Field(ge=1, le=_MAX_SIDE_PX)]
-Triple = Annotated[tuple[FiniteFloat, FiniteFloat, FiniteFloat], Field(strict=False)]
+# Zero has one sign here: what is equal has one fingerprint.
+Real = Annotated[FiniteFloat, AfterValidator(lambda number: number + 0.0)]
+Triple = Annotated[tuple[Real, Real, Real], Field(strict=False)]
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0)]
 PositiveTriple = Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], Field(strict=False)]
 
@@ -53,7 +55,7 @@ class Preprocessing(BaseModel):
             raise ValueError("dtype 'uint8' takes pixels as they are: scale = 1, mean = [0, 0, 0], std = [1, 1, 1]")
         return self
 
-    @cached_property
+    @property
     def geometry(self) -> Geometry:
         """The part that is done to the picture itself."""
         size = self.input_width_px, self.input_height_px
@@ -73,12 +75,18 @@ class ModelCard(BaseModel):
     dimension: int = Field(ge=1, le=32_768)
     preprocessing: Preprocessing
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of `onnx_sha256` and of every field of `preprocessing` as JSON with sorted keys.
 
         But for `decoding` where it is "exact": models of before that field have the fingerprints that they had.
         """
-        left_out = {"decoding"} if self.preprocessing.decoding == "exact" else set()
-        fields = json.dumps(self.preprocessing.model_dump(exclude=left_out), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(f"{self.onnx_sha256}\n{fields}".encode()).hexdigest()
+        return _fingerprint(self.onnx_sha256, self.preprocessing)
+
+
+# Every answer carries it.
+@lru_cache
+def _fingerprint(onnx_sha256: str, preprocessing: Preprocessing) -> str:
+    left_out = {"decoding"} if preprocessing.decoding == "exact" else set()
+    fields = json.dumps(preprocessing.model_dump(exclude=left_out), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{onnx_sha256}\n{fields}".encode()).hexdigest()

@@ -62,6 +62,16 @@ def test_the_network_is_in_the_fingerprint_and_the_prose_is_not() -> None:
     assert card().fingerprint == same.fingerprint != other.fingerprint
 
 
+def test_a_copy_with_something_else_in_it_has_its_own_fingerprint() -> None:
+    first = card()
+    assert first.fingerprint != first.model_copy(update={"onnx_sha256": "0" * 64}).fingerprint
+
+
+def test_zero_has_one_sign() -> None:
+    assert card(mean=[-0.0, 0.0, 0.0]).fingerprint == card(mean=[0.0, 0.0, 0.0]).fingerprint
+    assert str(card(mean=[-0.0, 0.0, 0.0]).preprocessing.mean) == "(0.0, 0.0, 0.0)"
+
+
 def test_whole_numbers_do_for_real_ones() -> None:
     """TOML tells 1 from 1.0; whoever writes a mean of [0, 0, 0] means the same."""
     assert card(scale=1, mean=[0, 0, 0], std=[1, 1, 1]).fingerprint == card(scale=1.0).fingerprint
