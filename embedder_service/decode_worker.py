@@ -141,7 +141,8 @@ class Worker:
         self._overdue = False
         self._shared = self._mapped(_RESTING_BYTES)
         self._answer: asyncio.Future[bytes] | None = None
-        asyncio.get_running_loop().add_reader(connection, self._hear)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(connection, self._hear)
 
     async def decode(self, content: bytes, geometries: Sequence[Geometry]) -> DecodedImage:
         """See ImageDecoder.
@@ -167,7 +168,7 @@ class Worker:
         """End the process, and let go of what it shared."""
         if self._connection.fileno() >= 0:
             self._end()
-            asyncio.get_running_loop().remove_reader(self._connection)
+            self._loop.remove_reader(self._connection)
             self._shared.close()
             self._connection.close()
             os.close(self._memory)
@@ -189,6 +190,8 @@ class Worker:
 
     def _send(self, request: bytes) -> None:
         """Send what is far smaller than the buffer, which is empty: that does not block."""
+        if not self.alive:
+            raise WorkerGone
         try:
             self._connection.send(request)
         except OSError:
@@ -196,14 +199,16 @@ class Worker:
             raise WorkerGone from None
 
     def _hear(self) -> None:
-        """Read the answer, or that there will be none, which is empty."""
+        """Read the answer; what is empty, or was not asked for, is the last that is heard of a worker."""
         try:
             answer = self._connection.recv(_MESSAGE_BYTES)
         except OSError:
             answer = b""
-        if not answer:
-            asyncio.get_running_loop().remove_reader(self._connection)
-        if self._answer and not self._answer.done():
+        asked = self._answer is not None and not self._answer.done()
+        if not (asked and answer):
+            self._loop.remove_reader(self._connection)
+            self._end()
+        if self._answer and asked:
             self._answer.set_result(answer)
 
     def _watch(self, started: float, used: float) -> None:

@@ -228,7 +228,7 @@ class Line:
         started = loop.time()
         images = [job.image for job in jobs]
         alone = self._runs.inside == 1 and not any(self._ready)
-        run = _Run(jobs, asyncio.ensure_future(self.model.infer(images, alone=alone)), started)
+        run = _Run(jobs, self._begin(images, alone=alone), started)
         for job in jobs:
             job.run = run
             self._observer.waited(self.card.name, started - job.since)
@@ -241,6 +241,15 @@ class Line:
                 await self._run([job])
         else:
             self._hand_out(run)
+
+    def _begin(self, images: Sequence[Pixels], *, alone: bool) -> "asyncio.Future[Vectors]":
+        """Begin a run. Where not even that can be done, it is a run that failed."""
+        try:
+            return asyncio.ensure_future(self.model.infer(images, alone=alone))
+        except Exception as problem:  # noqa: BLE001 such as that there can be no more threads
+            failed: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
+            failed.set_exception(problem)
+            return failed
 
     def _hand_out(self, run: _Run) -> None:
         """Give each job its row, or what went wrong."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,14 @@ class OnnxModel(Model):
 
     def close(self) -> None:
         """See Model."""
+        self._engine.executor.submit(self._empty, self._sessions)
         del self._sessions
+
+    def _empty(self, sessions: "_Sessions") -> None:
+        """Have the arena give back what it keeps, which it does at the end of a run."""
+        with suppress(Exception):
+            self._run(sessions, [self._noise()[0]], _emptying(), alone=False)
+        del sessions
         _give_memory_back()
 
     def _run(
@@ -110,15 +118,17 @@ class OnnxModel(Model):
         (output,) = session.run([self._card.preprocessing.output_tensor], feed, options)
         return pool(output, self._card.preprocessing)
 
+    def _noise(self) -> npt.NDArray[np.uint8]:
+        height, width = self._card.preprocessing.input_height_px, self._card.preprocessing.input_width_px
+        return np.random.default_rng(0).integers(0, 256, (_TRIAL_IMAGES, height, width, 3), np.uint8)
+
     def _try(self) -> None:
         """Run the network on noise: two pictures, for a graph that takes only one must not pass."""
-        height, width = self._card.preprocessing.input_height_px, self._card.preprocessing.input_width_px
-        noise = np.random.default_rng(0).integers(0, 256, (_TRIAL_IMAGES, height, width, 3), np.uint8)
-        options = ort.RunOptions()
+        options = _emptying()
         timer = threading.Timer(self._engine.trial_seconds, _terminate, [options])
         timer.start()
         try:
-            vectors = self._run(self._sessions, list(noise), options)
+            vectors = self._run(self._sessions, list(self._noise()), options)
         except Exception as error:  # noqa: BLE001 whatever ONNX Runtime raises, the model does not work
             raise ModelUnusable(f"its trial run failed: {first_line(error)}") from None
         finally:
@@ -229,6 +239,13 @@ def _give_memory_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of the GNU library alone
     if trim:
         trim(0)
+
+
+def _emptying() -> ort.RunOptions:
+    """Return options of a run at whose end the arena gives back what no other run holds."""
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _terminate(options: ort.RunOptions) -> None:

@@ -12,6 +12,9 @@ from embedder_service.geometry import Geometry
 from embedder_service.images import PillowReader
 from embedder_service.pictures import UNDECODABLE, Picture, Refused
 
+LIBC = ctypes.CDLL(None)
+ANSWER = b'{"kind": "undecodable", "problem": "said", "figures": {}}'
+
 
 def crash() -> None:
     """Reads where nothing is, as a broken library would."""
@@ -22,6 +25,19 @@ def spin() -> None:
     """Never ends."""
     while True:
         pass
+
+
+def say(*messages: bytes) -> None:
+    """Sends to the service, over whichever descriptor leads there."""
+    for message in messages:
+        for number in range(3, 16):
+            LIBC.send(number, message, len(message), 0)
+
+
+def flood() -> None:
+    """Answers without end."""
+    while True:
+        say(ANSWER)
 
 
 def grow() -> None:
@@ -35,6 +51,9 @@ DEEDS: dict[bytes, Callable[[], object]] = {
     b"crash": crash,
     b"spin": spin,
     b"grow": grow,
+    b"silence": lambda: say(ANSWER, b""),
+    b"chatter": lambda: say(ANSWER, ANSWER),
+    b"flood": flood,
     b"open": lambda: os.open("/etc/passwd", os.O_RDONLY),
     b"create": lambda: os.open("/tmp/created", os.O_CREAT | os.O_WRONLY),
     b"list": lambda: list(Path("/").iterdir()),

@@ -109,6 +109,17 @@ async def test_what_nobody_waits_for_harms_nobody(pool: DecoderPool) -> None:
     await is_well(pool)
 
 
+@pytest.mark.parametrize("deed", ["silence", "chatter", "flood"])
+async def test_a_decoder_that_says_what_nobody_asked_for_is_replaced(pool: DecoderPool, deed: str) -> None:
+    """It must neither keep the event loop busy between two pictures nor have the next one wait for ever."""
+    idle = list(pool._idle)
+    assert (await refusal(pool, f"do:{deed}".encode())).message == "content: said"
+    async with asyncio.timeout(10):
+        await is_well(pool)
+        while all(worker.alive for worker in idle):
+            await is_well(pool)
+
+
 async def test_a_decoder_that_was_killed_between_pictures_is_replaced(pool: DecoderPool) -> None:
     """No picture notices: none was given to it."""
     await is_well(pool)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Never
 
 import numpy as np
 import pytest
@@ -219,3 +220,15 @@ async def test_a_place_that_comes_as_its_caller_goes_is_passed_on() -> None:
     assert (turnstile.inside, turnstile.waiting) == (1, 0)
     turnstile.leave()
     assert turnstile.inside == 0
+
+
+async def test_a_run_that_cannot_even_begin_fails_its_picture(model: Gated) -> None:
+    class Unable(Gated):
+        def infer(self, images: Sequence[Pixels], *, alone: bool = True) -> Never:
+            raise RuntimeError("can't start new thread")
+
+    at = line(Unable())
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            with pytest.raises(RunFailed):
+                await start(at, 1)
