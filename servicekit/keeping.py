@@ -7,7 +7,7 @@ port could so end it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Self
+from typing import ClassVar, Self
 
 import grpc
 import structlog
@@ -23,12 +23,13 @@ _log = structlog.get_logger()
 class KeptServer:
     """A server that is started again where its port is closed. Calls under way end with what gRPC has given up."""
 
+    # To stop what gRPC has stopped itself, or to let go of it, can crash the process: kept for as long as that lasts.
+    _given_up: ClassVar[list[grpc.aio.Server]] = []
+
     def __init__(self, open_: Open, host: str, port: int) -> None:
         self._open = open_
         self._host = host
         self.port = port
-        # To stop what gRPC has stopped itself, or to let go of it, can crash the process.
-        self._given_up: list[grpc.aio.Server] = []
 
     async def __aenter__(self) -> Self:
         """Start it.
