@@ -36,7 +36,7 @@ async def answered(port: int) -> None:
 @pytest.mark.parametrize("which", ["service", "health"])
 @pytest.mark.parametrize("path", [b"/\x9c\x99", b"/likeness.v1.ImageSearchService/\xff"])
 async def test_a_call_that_grpc_cannot_bear_closes_the_port_for_a_moment_only(path: bytes, which: str) -> None:
-    """Not among the others: about once in ten times what gRPC does with such a call harms memory that is not its own."""
+    """Not among the others: about once in ten times, what gRPC then does harms memory that is not its own."""
     started: asyncio.Future[server.Ports] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     running = server.run(probe.build_with(probe.Attempts()), ProbeSettings(), stop=stop, started=started.set_result)
