@@ -204,12 +204,12 @@ class Worker:
             answer = self._connection.recv(_MESSAGE_BYTES)
         except OSError:
             answer = b""
-        asked = self._answer is not None and not self._answer.done()
+        asked = self._answer if self._answer and not self._answer.done() else None
         if not (asked and answer):
             self._loop.remove_reader(self._connection)
             self._end()
-        if self._answer and asked:
-            self._answer.set_result(answer)
+        if asked:
+            asked.set_result(answer)
 
     def _watch(self, started: float, used: float) -> None:
         """Kill a worker that takes too much; `started` and `used` are its clocks at the start of the picture."""

@@ -97,14 +97,13 @@ class OnnxModel(Model):
 
     def close(self) -> None:
         """See Model."""
-        self._engine.executor.submit(self._empty, self._sessions)
-        del self._sessions
+        self._engine.executor.submit(self._empty)
 
-    def _empty(self, sessions: "_Sessions") -> None:
-        """Have the arena give back what it keeps, which it does at the end of a run."""
+    def _empty(self) -> None:
+        """Have the arena give back what it keeps, which it does at the end of a run, and let go of the rest."""
         with suppress(Exception):
-            self._run(sessions, [self._noise()[0]], _emptying(), alone=False)
-        del sessions
+            self._run(self._sessions, [self._noise()[0]], _emptying(), alone=False)
+        del self._sessions
         _give_memory_back()
 
     def _run(

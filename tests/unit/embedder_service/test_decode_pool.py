@@ -6,6 +6,7 @@ import mmap
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,11 @@ async def test_a_decoder_that_says_what_nobody_asked_for_is_replaced(pool: Decod
     idle = list(pool._idle)
     assert (await refusal(pool, f"do:{deed}".encode())).message == "content: said"
     async with asyncio.timeout(10):
-        await is_well(pool)
         while all(worker.alive for worker in idle):
-            await is_well(pool)
+            # What it said too much may come in time to be taken for its next answer.
+            with suppress(ImageUndecodable):
+                await pool.decode(GOOD, [WHOLE])
+        await is_well(pool)
 
 
 async def test_a_decoder_that_was_killed_between_pictures_is_replaced(pool: DecoderPool) -> None:

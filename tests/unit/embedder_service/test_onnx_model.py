@@ -82,17 +82,18 @@ async def test_only_the_output_asked_for_is_read(thread: ThreadPoolExecutor) -> 
 
 
 class Announcing(ThreadPoolExecutor):
-    """Says when it has begun on something, and goes on with it once `go_on` is set."""
+    """Says when it has begun on something, and goes on with what it began on first once `go_on` is set."""
 
-    def __init__(self, go_on: threading.Event | None = None) -> None:
-        super().__init__(1)
+    def __init__(self, go_on: threading.Event | None = None, threads: int = 1) -> None:
+        super().__init__(threads)
         self.begun = threading.Event()
         self._go_on = go_on
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         def run() -> Any:
+            first = not self.begun.is_set()
             self.begun.set()
-            if self._go_on:
+            if self._go_on and first:
                 self._go_on.wait(10)
             return fn(*args, **kwargs)
 
@@ -115,7 +116,7 @@ async def test_a_run_that_nobody_waits_for_ends() -> None:
 async def test_the_weights_outlast_a_run_that_nobody_waits_for() -> None:
     """A model may be closed while a run that was cancelled still goes on."""
     hold = threading.Event()
-    with Announcing(hold) as thread:
+    with Announcing(hold, threads=2) as thread:
         model = threaded(thread)
         kept = weakref.ref(model._sessions.weights)
         running = asyncio.ensure_future(model.infer(PICTURES))
@@ -124,6 +125,8 @@ async def test_the_weights_outlast_a_run_that_nobody_waits_for() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
         model.close()
+        await asyncio.wrap_future(thread.submit(int))  # the other thread has done by then what close() left to it
+        assert not hasattr(model, "_sessions")
         assert kept() is not None
         hold.set()
 
